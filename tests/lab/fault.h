@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * fault.h: making the host misbehave at a named point (fault.c, points in fault_points.c).
+ * fault.h: making the host misbehave at a named point (fault.c, points in fault-points.c).
  *
  * A script (``--faults FILE``) holds one rule a line; ``#`` starts a comment:
  *
@@ -28,7 +28,7 @@
 struct vm;
 
 /**
- * enum fault_point - where a fault can strike; names and fields are in fault_points.c
+ * enum fault_point - where a fault can strike; names and fields are in fault-points.c
  */
 enum fault_point {
 	/* hypervisor, owned by the machine */
