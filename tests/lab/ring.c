@@ -181,8 +181,8 @@ bool ring_in_next(struct ring_in *in, struct ring_packet *pkt)
 	pkt->bytes = in->packet;
 	pkt->len = len;
 	pkt->offset = offset;
-	stat_inc(&in->ch->stats.in_packets);
-	stat_add(&in->ch->stats.in_bytes, len);
+	stat_inc(&in->ch->stats->in_packets);
+	stat_add(&in->ch->stats->in_bytes, len);
 	return true;
 }
 
@@ -196,7 +196,7 @@ bool ring_in_publish(struct ring_in *in)
 	    fault_at(FAULT_RING_READ_INDEX, in->ch->name, &told, sizeof(told)).kind == FAULT_DROP)
 		return false;
 	store_release(&in->r.control->read_index, told);
-	stat_inc(&in->ch->stats.in_publishes);
+	stat_inc(&in->ch->stats->in_publishes);
 	/* The guest may find its ring empty here once, and then signal once. */
 	__atomic_fetch_add(&in->ch->credit, 1, __ATOMIC_RELAXED);
 	barrier_full();
@@ -244,6 +244,10 @@ void ring_out_begin(struct ring_out *out)
 	}
 	out->last_read = read;
 	out->free = out->r.size - used;
+	if (out->wanted && out->free > out->wanted) {
+		out->wanted = 0;
+		store_release(&out->r.control->pending_send_size, 0);
+	}
 }
 
 static void put(struct ring_out *out, const void *head, uint32_t head_len, const void *body,
@@ -264,8 +268,8 @@ static void put(struct ring_out *out, const void *head, uint32_t head_len, const
 	copy_in(&out->r, pos, &trailer, sizeof(trailer));
 	out->pos = forward(&out->r, pos, VMBUS_TRAILER);
 	out->free -= len + VMBUS_TRAILER;
-	stat_inc(&out->ch->stats.out_packets);
-	stat_add(&out->ch->stats.out_bytes, len);
+	stat_inc(&out->ch->stats->out_packets);
+	stat_add(&out->ch->stats->out_bytes, len);
 }
 
 /* Returns how often the packet is to be written. */
@@ -294,7 +298,7 @@ bool ring_out_write(struct ring_out *out, void *head, uint32_t head_len, const v
 	unsigned int times = 1;
 
 	if (!ring_out_room(out, len)) {
-		stat_inc(&out->ch->stats.out_full);
+		stat_inc(&out->ch->stats->out_full);
 		return false;
 	}
 	d->offset8 = (uint16_t)(head_len / 8);
@@ -320,7 +324,7 @@ bool ring_out_end(struct ring_out *out)
 		return false;
 	store_release(&out->r.control->write_index, told);
 	out->published = out->pos;
-	stat_inc(&out->ch->stats.out_publishes);
+	stat_inc(&out->ch->stats->out_publishes);
 	barrier_full();
 	if (load_acquire(&out->r.control->interrupt_mask))
 		return false;
@@ -334,13 +338,11 @@ bool ring_out_want(struct ring_out *out, uint32_t len)
 	if (out->broken)
 		return false;
 	/* The guest signals when free space goes beyond this, so ask for one packet exactly. */
+	out->wanted = need;
 	store_release(&out->r.control->pending_send_size, need);
 	/* For that crossing it may signal once, whatever its own ring looks like. */
 	__atomic_fetch_add(&out->ch->credit, 1, __ATOMIC_RELAXED);
 	barrier_full();
 	ring_out_begin(out);
-	if (!ring_out_room(out, len))
-		return false;
-	store_release(&out->r.control->pending_send_size, 0);
-	return true;
+	return ring_out_room(out, len);
 }

@@ -58,6 +58,7 @@ struct ring_in {
  * @published: what the guest has been told
  * @free: bytes that may be written, from the last snapshot of the read index
  * @last_read: read index at the last snapshot
+ * @wanted: pending_send_size as it stands
  */
 struct ring_out {
 	struct ring r;
@@ -66,6 +67,7 @@ struct ring_out {
 	uint32_t published;
 	uint32_t free;
 	uint32_t last_read;
+	uint32_t wanted;
 	bool broken;
 };
 
@@ -139,9 +141,10 @@ bool ring_out_write(struct ring_out *out, void *head, uint32_t head_len, const v
 bool ring_out_end(struct ring_out *out);
 
 /**
- * ring_out_want() - ask the guest to signal when @len bytes fit
+ * ring_out_want() - ask the guest to signal when a packet of @len bytes fits
  *
- * Return: true when they fit already (and the guest will not signal).
+ * Withdrawn by the first ring_out_begin() that finds it fits.
+ * Return: true when it fits already (and the guest will not signal).
  */
 bool ring_out_want(struct ring_out *out, uint32_t len);
 

@@ -96,9 +96,9 @@ static void signal_now(struct vmbus_channel *ch, void *data, size_t len)
 	if (vp == VMBUS_VP_NONE)
 		return;
 	ret = synic_signal(ch->bus->vm, vp, VMBUS_SINT, ch->relid);
-	stat_add_shared(&ch->stats.signals, 1);
+	stat_add_shared(&ch->stats->signals, 1);
 	if (ret == 1)
-		stat_add_shared(&ch->stats.interrupts, 1);
+		stat_add_shared(&ch->stats->interrupts, 1);
 }
 
 void vmbus_signal(struct vmbus_channel *ch)
@@ -151,7 +151,7 @@ static void doorbell_ready(struct loop_fd *lfd, uint32_t events)
 
 	if (read(lfd->fd, &rung, sizeof(rung)) != sizeof(rung))
 		return;
-	stat_add(&ch->stats.doorbells, rung);
+	stat_add(&ch->stats->doorbells, rung);
 	doorbell_judge(ch, rung);
 	todo = fault_at(FAULT_RING_DOORBELL, ch->name, NULL, 0);
 	switch (todo.kind) {
@@ -219,6 +219,7 @@ static bool offer_channel(struct vmbus_device *dev, unsigned int index)
 	ch->relid = relid;
 	ch->connection = relid | VMBUS_SINT << 12;
 	ch->target_vp = VMBUS_VP_NONE;
+	ch->stats = &dev->stats[index];
 	ch->loop = bus->vm->io[(dev->number + index) % bus->vm->n_io];
 	ch->doorbell.fd = -1;
 	ch->doorbell.ready = doorbell_ready;
@@ -441,7 +442,6 @@ static const char *open_channel(struct vmbus_channel *ch, const struct vmbus_ope
 	ch->open_id = msg->open_id;
 	ch->target_vp = msg->target_vp;
 	ch->credit = CREDIT_SLACK;
-	memset(&ch->stats, 0, sizeof(ch->stats));
 	ch->doorbell.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (ch->doorbell.fd < 0)
 		log_fatal(EXIT_INTERNAL, "eventfd: %s", strerror(errno));
@@ -556,12 +556,16 @@ void vmbus_handle_released(struct vmbus *bus, const struct vmbus_relid *msg)
 		come_back(dev);
 }
 
-void vmbus_channel_dump(const struct vmbus_channel *ch, struct json_object *into)
+void vmbus_channel_dump(const struct vmbus_device *dev, unsigned int index,
+			struct json_object *into)
 {
-	const struct vmbus_channel_stats *s = &ch->stats;
+	const struct vmbus_channel_stats *s = &dev->stats[index];
+	const struct vmbus_channel *ch = dev->channel[index];
 
-	stats_put(into, "relid", ch->relid);
-	stats_put(into, "target_vp", ch->target_vp);
+	if (ch) {
+		stats_put(into, "relid", ch->relid);
+		stats_put(into, "target_vp", ch->target_vp);
+	}
 	stats_put_stat(into, "doorbells", &s->doorbells);
 	stats_put_stat(into, "signals", &s->signals);
 	stats_put_stat(into, "interrupts", &s->interrupts);

@@ -21,6 +21,7 @@
 #include "vmbus-wire.h"
 
 struct gpadl;
+struct json_object;
 struct vm;
 struct vmbus;
 struct vmbus_device;
@@ -66,6 +67,7 @@ struct vmbus_channel_stats {
  * @in, @out: rings, valid while state is VMBUS_OPEN
  * @out_lock: guards @out
  * @credit: doorbells that the guest may still ring without breaking the signalling rule
+ * @stats: the device's for this index: they outlive the channel
  * @opaque: the device's own
  */
 struct vmbus_channel {
@@ -87,7 +89,7 @@ struct vmbus_channel {
 	struct ring_in in;
 	pthread_mutex_t out_lock;
 	struct ring_out out;
-	struct vmbus_channel_stats stats;
+	struct vmbus_channel_stats *stats;
 	void *opaque;
 };
 
@@ -130,6 +132,7 @@ struct vmbus_device {
 	unsigned int number;
 	struct vmbus_channel *channel[VMBUS_CHANNELS_MAX];
 	unsigned int n_subchannels;
+	struct vmbus_channel_stats stats[VMBUS_CHANNELS_MAX];
 	bool absent;
 	bool reoffer;
 	struct loop_work rescind_work;
@@ -199,8 +202,9 @@ void vmbus_defer(struct vmbus_channel *ch, uint64_t ns,
 		 void (*fn)(struct vmbus_channel *ch, void *data, size_t len), const void *data,
 		 size_t len);
 
-/** vmbus_channel_dump() - the channel's counters */
-void vmbus_channel_dump(const struct vmbus_channel *ch, struct json_object *into);
+/** vmbus_channel_dump() - counters of sub-channel @index, summed over all times it was open */
+void vmbus_channel_dump(const struct vmbus_device *dev, unsigned int index,
+			struct json_object *into);
 
 /* vmbus-judge.c: what the guest did against the protocol. */
 
