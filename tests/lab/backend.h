@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "frame.h"
+#include "stats.h"
 
 struct json_object;
 struct rss;
@@ -53,25 +54,25 @@ struct backend;
  * possible, a torn member is not.
  */
 struct backend_queue_stats {
-	uint64_t tx_packets;
-	uint64_t tx_bytes;
-	uint64_t tx_batches;
-	uint64_t tx_gso; /* of tx_packets: frames that had to be segmented */
-	uint64_t tx_segments; /* frames on the wire after segmentation, when done by us */
-	uint64_t tx_dropped; /* no room behind, or the peer is absent */
-	uint64_t tx_malformed; /* offload fields that contradict the frame */
-	uint64_t tx_csum_partial;
-	uint64_t tx_csum_good; /* verified (tap csum=verify, sink check=csum) */
-	uint64_t tx_csum_bad;
-	uint64_t tx_seq_missing; /* sink check=seq */
-	uint64_t tx_seq_late; /* reordered or duplicated */
-	uint64_t tx_seq_seen;
-	uint64_t rx_packets;
-	uint64_t rx_bytes;
-	uint64_t rx_batches;
-	uint64_t rx_gso;
-	uint64_t rx_dropped;
-	uint64_t rx_csum_bad;
+	stat_t tx_packets;
+	stat_t tx_bytes;
+	stat_t tx_batches;
+	stat_t tx_gso; /* of tx_packets: frames that had to be segmented */
+	stat_t tx_segments; /* frames on the wire after segmentation, when done by us */
+	stat_t tx_dropped; /* no room behind, or the peer is absent */
+	stat_t tx_malformed; /* offload fields that contradict the frame */
+	stat_t tx_csum_partial;
+	stat_t tx_csum_good; /* verified (tap csum=verify, sink check=csum) */
+	stat_t tx_csum_bad;
+	stat_t tx_seq_missing; /* sink check=seq */
+	stat_t tx_seq_late; /* reordered or duplicated */
+	stat_t tx_seq_seen;
+	stat_t rx_packets;
+	stat_t rx_bytes;
+	stat_t rx_batches;
+	stat_t rx_gso;
+	stat_t rx_dropped;
+	stat_t rx_csum_bad;
 };
 
 /**

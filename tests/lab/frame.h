@@ -61,7 +61,7 @@ enum frame_gso {
  * @gso_segs: segments a coalesced frame was made of; 0 = not known
  * @hash: RSS hash, valid when @hash_type is not 0
  * @hash_type: the one RSS_HASH_* bit (offload.h) which says what was hashed
- * @iov: the pieces, in order, none empty
+ * @iov: the pieces, in order, none empty; the spare one is for a header copy put in front
  */
 struct frame {
 	uint32_t len;
@@ -78,7 +78,7 @@ struct frame {
 	uint16_t gso_segs;
 	uint32_t hash;
 	uint32_t hash_type;
-	struct iovec iov[FRAME_IOV_MAX];
+	struct iovec iov[FRAME_IOV_MAX + 1];
 };
 
 /**
@@ -134,5 +134,23 @@ static inline bool frame_add(struct frame *f, void *base, uint32_t len)
  * Return: bytes copied, fewer than @len when the frame ends before.
  */
 size_t frame_copy_out(const struct frame *f, size_t off, void *dst, size_t len);
+
+/**
+ * frame_append_range() - append a range of one frame's bytes to another, as pieces, without copying
+ * @dst: appended to; may use its spare piece
+ * @src: another frame
+ * @off: first byte of @src wanted
+ * @len: bytes wanted
+ *
+ * Return: true; false when @src is too short or @dst would overflow: @dst is unchanged then.
+ */
+bool frame_append_range(struct frame *dst, const struct frame *src, size_t off, size_t len);
+
+/**
+ * frame_copy_descriptor() - copy a frame's description, not its bytes
+ * @dst: written
+ * @src: read
+ */
+void frame_copy_descriptor(struct frame *dst, const struct frame *src);
 
 #endif

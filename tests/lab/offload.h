@@ -80,6 +80,21 @@ uint64_t offload_csum_add(const struct iovec *iov, unsigned int n, size_t off, s
 uint16_t offload_csum_fold(uint64_t sum);
 
 /**
+ * offload_csum_pseudo() - sum of the pseudo header of TCP or UDP
+ * @h: headers with l4 != 0
+ * @len: length of the TCP or UDP header and payload
+ *
+ * Return: the sum, to be added to.
+ */
+uint64_t offload_csum_pseudo(const struct offload_headers *h, uint32_t len);
+
+/**
+ * offload_csum_ip4() - set the checksum of an IPv4 header
+ * @ip: the header, as long as its first byte says
+ */
+void offload_csum_ip4(uint8_t *ip);
+
+/**
  * offload_csum_complete() - do the checksum work a frame still asks for
  * @f: the frame; %FRAME_CSUM_PARTIAL and @ip_csum are honoured, anything else makes a plain copy
  *	of the descriptor
@@ -129,8 +144,7 @@ struct offload_segmenter {
 	struct offload_headers h; /* of the large frame */
 	uint32_t pos; /* payload bytes done */
 	uint32_t payload;
-	uint32_t iov_at, iov_off; /* where the next payload byte is */
-	uint16_t segs;
+	uint32_t segs;
 	uint8_t bytes[OFFLOAD_HDR_MAX]; /* the current segment's headers */
 };
 
@@ -156,7 +170,7 @@ int offload_segment_begin(struct offload_segmenter *s, const struct frame *f);
  */
 bool offload_segment_next(struct offload_segmenter *s, struct frame *out);
 
-#define OFFLOAD_RSC_FLOWS 32
+#define OFFLOAD_RSC_FLOWS 64 /* joined frames a batch */
 
 /**
  * struct offload_coalescer - joins TCP segments that follow one another; one per queue, reused
@@ -170,11 +184,12 @@ struct offload_coalescer {
 	uint32_t max_len;
 	uint16_t max_segs;
 	struct {
-		uint32_t out; /* which of the out frames */
+		struct frame *out;
 		uint32_t next_seq;
 		uint16_t mss;
 		uint16_t segs;
 		bool closed;
+		bool psh;
 		struct offload_headers h;
 	} flow[OFFLOAD_RSC_FLOWS];
 	unsigned int n_flows;
@@ -187,12 +202,13 @@ struct offload_coalescer {
  * @n: how many
  * @out: room for @n frames; not the same array as @in
  *
- * Joined are segments of the same flow, in order, same headers but for lengths, id, sequence
- * number, PSH and FIN on the last, with checksums that are right (verified here unless
- * %FRAME_CSUM_VALID or %FRAME_CSUM_PARTIAL), of one size but for the last, without SYN, RST, URG,
- * CWR or IP options, option bytes equal. Order within a flow is kept. A joined frame gets
- * gso_type, gso_size, gso_segs, updated lengths and IP header checksum; its TCP checksum field is
- * stale by definition (%FRAME_CSUM_VALID) unless all were %FRAME_CSUM_PARTIAL: then it stays so.
+ * Joined are TCP segments of one flow that follow one another, whose headers are equal but for
+ * lengths, IP id, sequence number and checksums, of one size but for the last, carrying ACK only
+ * (PSH ends a joined frame), without IP options or extension headers, with a checksum that is right
+ * (verified here unless %FRAME_CSUM_VALID or %FRAME_CSUM_PARTIAL). All else passes as it came.
+ * Order within a flow is kept. A joined frame gets gso_type, gso_size, gso_segs, its lengths and
+ * IP header checksum. Its TCP checksum field is stale (%FRAME_CSUM_VALID), or the pseudo header's
+ * sum when all its segments were %FRAME_CSUM_PARTIAL.
  *
  * Return: frames in @out, which point into @c and where @in points: valid until the next call
  * with @c.
