@@ -14,10 +14,15 @@ DESTDIR ?=
 INSTALL_MOD_PATH ?= $(DESTDIR)
 INSTALL_MOD_DIR ?= updates
 moddir = $(INSTALL_MOD_PATH)/lib/modules/$(release)/$(INSTALL_MOD_DIR)
+# Only where the kernel itself is: a packager's root gets its depmod at installation.
+depmod = [ ! -f '$(INSTALL_MOD_PATH)/lib/modules/$(release)/modules.builtin' ] || \
+	depmod $(if $(INSTALL_MOD_PATH),-b '$(INSTALL_MOD_PATH)') '$(release)'
 dkmsdir = $(DESTDIR)/usr/src/$(package)-$(version)
+dkmsfiles = COPYING Kbuild Makefile dkms.conf compat include vmbus
 
-# The release that the headers in KDIR are for, whatever KVER says.
-release = $(shell cat '$(KDIR)/include/config/kernel.release' 2>/dev/null || echo '$(KVER)')
+# The release that KDIR is for, whatever KVER says.
+utsrelease = $(KDIR)/include/generated/utsrelease.h
+release = $(or $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(utsrelease)' 2>/dev/null),$(KVER))
 
 kbuild = $(MAKE) -C '$(KDIR)' M='$(CURDIR)' KBUILD_EXTRA_SYMBOLS=
 
@@ -40,24 +45,31 @@ lint: ## checkpatch, sparse, W=1, shellcheck and the house rules
 install: modules ## install the modules for KVER and run depmod
 	+$(kbuild) INSTALL_MOD_PATH='$(INSTALL_MOD_PATH)' INSTALL_MOD_DIR='$(INSTALL_MOD_DIR)' \
 		DEPMOD=true modules_install
-	$(call depmod)
+	$(depmod)
 
 .PHONY: uninstall
-uninstall: ## remove what install put there
-	$(foreach name,$(names),find '$(moddir)' -name '$(name).ko*' -type f -delete;)
-	find '$(moddir)' -depth -type d -empty -delete
-	$(call depmod)
+uninstall: ## remove the modules that install put there, and run depmod
+	dir='$(moddir)'; [ ! -d "$$dir" ] || { find "$$dir" -type f \
+		\( $(foreach name,$(names),-name '$(name).ko*' -o) -false \) -print -delete; \
+		find "$$dir" -depth -type d -empty -delete; }
+	$(depmod)
 
 .PHONY: dkms
-dkms: ## add the source to DKMS, then build and install it for KVER
+dkms: ## register this source with DKMS, then build and install it for KVER
+	[ -n '$(DESTDIR)' ] || ! dkms status -m $(package) -v $(version) | grep -q . || \
+		dkms remove -m $(package) -v $(version) --all
 	rm -rf '$(dkmsdir)'
 	mkdir -p '$(dkmsdir)'
-	cp -r COPYING Kbuild Makefile dkms.conf compat include vmbus '$(dkmsdir)'
+	cp -r $(dkmsfiles) '$(dkmsdir)'
+	find '$(dkmsdir)' -name '*.o' -o -name '*.ko' -o -name '*.mod*' -o -name '.*.cmd' | xargs -r rm -f
 	rm -rf '$(dkmsdir)/compat/generated'
+	[ -n '$(DESTDIR)' ] || { dkms add -m $(package) -v $(version) && \
+		dkms install -m $(package) -v $(version) -k '$(KVER)'; }
 
 .PHONY: clean
 clean: ## remove what was built
-	+$(kbuild) clean
+	rm -rf build
+	$(if $(wildcard $(KDIR)/Makefile),+$(kbuild) clean)
 
 # A build without headers ends with one line that names what is missing.
 .PHONY: headers-exist
@@ -66,8 +78,3 @@ headers-exist:
 		echo 'hvaccel: no kernel headers in $(KDIR); install those of $(KVER) or set KDIR=' >&2; \
 		exit 1; \
 	}
-
-# Modules below another root are for a machine that runs depmod by itself, unless its map is there.
-define depmod
-	depmod $(if $(INSTALL_MOD_PATH),-b '$(INSTALL_MOD_PATH)') '$(release)'
-endef
