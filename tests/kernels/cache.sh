@@ -18,8 +18,8 @@ tool=${0##*/}
 EX_FAILED=1
 EX_USAGE=2
 EX_MISSING=3
-EX_NETWORK=4
-EX_SPACE=5
+EX_NETWORK=8
+EX_SPACE=9
 
 say() {
 	printf '%s: %s\n' "$tool" "$*" >&2
@@ -71,6 +71,12 @@ cache_publish() {
 	mv "$making" "$1" || die "$EX_SPACE" "cannot publish $1"
 	trap - EXIT INT TERM HUP
 	rm -rf "$1.old.$$"
+}
+
+# cache_end: drops what cache_begin started, when its pieces have been moved out one by one.
+cache_end() {
+	rm -rf "$making"
+	trap - EXIT INT TERM HUP
 }
 
 # logged WHAT COMMAND...: runs the command silently; when it fails, one line with WHAT and the cause.
