@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The table of device types. A new one adds its declaration and its line here. */
+/* The table of device types. A new one adds its header and its line here. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,9 +8,10 @@
 #include "log.h"
 #include "options.h"
 #include "vm.h"
+#include "vmbus.h"
 
 static const struct device_type *const types[] = {
-	/* struct device_type of each device, e.g. &netvsp_device; always-there ones first */
+	&vmbus_type,
 	NULL,
 };
 
