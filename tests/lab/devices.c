@@ -10,8 +10,13 @@
 #include "vm.h"
 #include "vmbus.h"
 
+extern const struct device_type vmbus_type;
+extern const struct device_type netvsp_type;
+
 static const struct device_type *const types[] = {
+	/* always-there ones first */
 	&vmbus_type,
+	&netvsp_type,
 	NULL,
 };
 
