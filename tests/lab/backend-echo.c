@@ -26,7 +26,7 @@
 #define ICMP6_PING  128
 #define ICMP6_PONG  129
 
-static const uint8_t echo_mac[ETH_ALEN] = {0x02, 0, 0, 0, 0xec, 0x40};
+static const uint8_t echo_mac[ETH_ALEN] = { 0x02, 0, 0, 0, 0xec, 0x40 };
 
 struct echo {
 	struct backend be;

@@ -7,10 +7,12 @@
 #include "devices.h"
 #include "log.h"
 #include "options.h"
+#include "virtio-net.h"
 #include "vm.h"
 
 static const struct device_type *const types[] = {
 	/* struct device_type of each device, e.g. &netvsp_device; always-there ones first */
+	&virtio_net_device,
 	NULL,
 };
 
