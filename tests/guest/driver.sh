@@ -68,7 +68,7 @@ driver_load() {
 		modprobe virtio_pci 2>/dev/null
 		run modprobe virtio_net
 		eventually 15 "virtio NIC" virtio_nics_are "$driver_count"
-		nics=$(virtio_nics)
+		nics=$(virtio_nics | sed "s, $,,")
 		return
 		;;
 	esac

@@ -58,8 +58,8 @@ stream() {
 		/"sum_received"/ { wanted = "received" }
 		/"sum"/ && ended { wanted = "sum" }
 		/"end"/ { ended = 1 }
-		wanted && /"bits_per_second"/ { gsub(/[ ,]/, "", $2); rate = $2 }
-		wanted && /"lost_percent"/ { gsub(/[ ,]/, "", $2); lost = $2 }
+		wanted && /"bits_per_second"/ { gsub(/[ \t,]/, "", $2); rate = $2 }
+		wanted && /"lost_percent"/ { gsub(/[ \t,]/, "", $2); lost = $2 }
 		END { printf "%.0f %s", rate / 1e6, lost }' /tmp/iperf.json)
 	result "${stream_name}_mbit" "${rate%% *}"
 	[ -z "${rate#* }" ] || result "${stream_name}_lost_percent" "${rate#* }"
@@ -69,9 +69,4 @@ stream() {
 # offload NIC FEATURE on|off: fails when the NIC does not do it.
 offload() {
 	run ethtool -K "$1" "$2" "$3"
-}
-
-# offload_fixed NIC FEATURE
-offload_fixed() {
-	ethtool -k "$1" | grep -q "^$2:.*\[fixed\]"
 }

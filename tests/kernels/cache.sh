@@ -99,7 +99,7 @@ logged_fail() {
 		status=$EX_NETWORK
 	else
 		status=$EX_FAILED
-		why=$(grep -m1 -E '^E: |[Ee]rror[: ]|\*\*\* ' "$2") || why=$(tail -n 1 "$2")
+		why=$(grep -m1 -E '^E: |error: |undefined reference|\*\*\* ' "$2") || why=$(tail -n 1 "$2")
 	fi
 	rm -f "$2"
 	die "$status" "$1: ${why:-failed without a message}"

@@ -7,12 +7,17 @@
 #include "devices.h"
 #include "log.h"
 #include "options.h"
-#include "virtio-net.h"
 #include "vm.h"
 
+extern const struct device_type vmbus_type;
+extern const struct device_type netvsp_type;
+extern const struct device_type virtio_net_type;
+
 static const struct device_type *const types[] = {
-	/* struct device_type of each device, e.g. &netvsp_device; always-there ones first */
-	&virtio_net_device,
+	/* always-there ones first */
+	&vmbus_type,
+	&netvsp_type,
+	&virtio_net_type,
 	NULL,
 };
 

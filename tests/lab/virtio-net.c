@@ -374,7 +374,7 @@ static void virtio_net_stop(struct vm *vm)
 	pci_unplug_all();
 }
 
-const struct device_type virtio_net_device = {
+const struct device_type virtio_net_type = {
 	.option = "net",
 	.type = "virtio",
 	.help = "id=net0,mac=..,queues=1..64,mtu=1500,ring=256,backend=SPEC\n"

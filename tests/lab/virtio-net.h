@@ -143,6 +143,6 @@ void virtio_net_filter_reset(struct virtio_net *dev);
 /** virtio_net_filter_wants() - is frame @f for the guest? Context: any I/O loop */
 bool virtio_net_filter_wants(struct virtio_net *dev, const struct frame *f);
 
-extern const struct device_type virtio_net_device;
+extern const struct device_type virtio_net_type;
 
 #endif
