@@ -7,6 +7,7 @@
 #   disk vda       the job as a tar archive: in/ (level1/job says what is in it)
 #   port "out"     comes back as a tar archive of out/
 #   port "live"    what the job prints, as it prints it
+#   port "gdb"     with --gdb: hvlab's /dev/gdb, a TCP port of this machine at the other end
 #   serial 0       the kernel's console, into level1.log
 #
 # The initramfs holds only what is needed to get there: firmware loads it slowly when instructions
@@ -87,7 +88,8 @@ level1_run() {
 		limit=$((deadline + 60))
 	fi
 	if [ -n "$gdb_port" ]; then
-		set -- "$@" -nic "user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:$gdb_port-:$gdb_port"
+		set -- "$@" -device virtserialport,chardev=gdb,name=gdb \
+			-chardev "socket,id=gdb,host=127.0.0.1,port=$gdb_port,server=on,wait=off"
 	fi
 	job_directory=$1
 	shift
