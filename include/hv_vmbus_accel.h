@@ -26,6 +26,8 @@
 #ifndef _HV_VMBUS_ACCEL_H
 #define _HV_VMBUS_ACCEL_H
 
+#include <linux/align.h>
+#include <linux/errno.h>
 #include <linux/hyperv.h>
 
 /* Every packet starts at a multiple of this and ends with a trailer of this size. */
@@ -34,8 +36,9 @@
 
 /**
  * struct hva_params - how a driver wants its channel
- * @max_pkt_size: longest inbound packet in bytes, descriptor included, trailer not. Sizes the buffer
- *		  of the copying reader; longer packets are skipped there and counted. 0 = 4096.
+ * @max_pkt_size: longest inbound packet in bytes, descriptor included, trailer not. Sizes the
+ *		  buffer of the copying reader; longer packets are skipped there and counted.
+ *		  0 = 4096.
  * @low_latency: ring the doorbell by hypercall even where the host offers a monitor page (about
  *		 100 us of delay, for fewer exits).
  */
@@ -182,9 +185,9 @@ static inline u32 hva_gpa_size(u32 n_pages, u32 len)
  * @batch: uninitialised memory, usually on the stack
  * @hc: attached channel that is open
  *
- * Takes outbound.ring_lock with interrupts off and looks at the shared indices once. It cannot fail:
- * a channel that takes no packets says so at each packet and at hva_batch_end(). Keep a batch short
- * (64 packets are plenty), interrupts are off; do not call vmbus_sendpacket*() inside one.
+ * Takes outbound.ring_lock with interrupts off and looks at the shared indices once. It cannot
+ * fail: a channel that takes no packets says so at each packet and at hva_batch_end(). Keep a batch
+ * short (64 packets are plenty), interrupts are off; do not call vmbus_sendpacket*() inside one.
  *
  * Context: any but NMI. Always followed by hva_batch_end() in the same function.
  */
@@ -249,11 +252,12 @@ int hva_batch_completion(struct hva_batch *batch, const void *payload, u32 len, 
  *
  * One store publishes all packets, one full barrier, and the doorbell is rung when the ring was
  * empty at the batch's start and the host does not mask it (it throttles guests that signal without
- * need). An empty batch without @more only pays an owed doorbell. Drops the lock before the doorbell.
+ * need). An empty batch without @more only pays an owed doorbell. The lock is dropped before the
+ * doorbell is rung.
  *
  * Context: as hva_batch_begin().
- * Return: 0 when every packet was taken; -EAGAIN when one was not for lack of room: stop and call
- * hva_wait_space(); -ENODEV or -EIO as hva_batch_inband(). Packets that got 0 are sent even so.
+ * Return: 0 when no packet lacked room; -EAGAIN when one did: stop and call hva_wait_space();
+ * -ENODEV or -EIO as hva_batch_inband(). Packets that got 0 are sent even so.
  */
 int hva_batch_end(struct hva_batch *batch, bool more)
 	__releases(&batch->hc->channel->outbound.ring_lock);
@@ -273,9 +277,9 @@ void hva_flush(struct hva_channel *hc);
  * @hc: attached channel that is open
  * @bytes: room wanted, from hva_inband_size() or hva_gpa_size(), less than the ring
  *
- * Call it after the queue was stopped. Sets pending_send_sz and then looks again, so that no wake-up
- * is lost. A host that lacks the feature sends none: there the next completion is the wake-up, so
- * ask hva_has_space() in every poll.
+ * Call it after the queue was stopped. Sets pending_send_sz and then looks again, so that no
+ * wake-up is lost. A host that lacks the feature sends none: there the next completion is the
+ * wake-up, so ask hva_has_space() in every poll.
  *
  * Context: any but NMI, not inside a batch.
  * Return: true when the room is there already (nothing is awaited, the caller restarts its queue),
@@ -288,8 +292,8 @@ bool hva_wait_space(struct hva_channel *hc, u32 bytes);
  * @hc: attached channel that is open
  * @bytes: room wanted
  *
- * Cheap, without the lock; the answer holds for the only writer of a channel until it writes. When
- * true, a wish set by hva_wait_space() is withdrawn. To be asked in each poll while the queue is
+ * Cheap; the answer holds for the only writer of a channel until it writes. When true, a wish set by
+ * hva_wait_space() is withdrawn, so restart the queue. To be asked in each poll while the queue is
  * stopped.
  *
  * Context: any but NMI, not inside a batch.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034,SC2154
 #
 # A private apt tree in the cache: signed metadata of the suites the kernels come from, seen beside
 # the system's own apt and never mixed with it. Mirrors are those that the system's apt sources
@@ -17,10 +17,11 @@ apt_mirror() {
 	*) uri=${HVACCEL_MIRROR:-} end='debian/*$' ;;
 	esac
 	if [ -z "$uri" ]; then
+		# shellcheck disable=SC2016
 		uri=$(env -u APT_CONFIG apt-get indextargets --format '$(REPO_URI)' \
 			'Identifier: Packages' 2>/dev/null | grep "/$end" | sort -u | head -n 1)
 	fi
-	[ -n "$uri" ] || die $EX_MISSING "the apt sources name no Debian $1 mirror;" \
+	[ -n "$uri" ] || die "$EX_MISSING" "the apt sources name no Debian $1 mirror;" \
 		"set HVACCEL_MIRROR and HVACCEL_SECURITY_MIRROR"
 	printf '%s\n' "${uri%/}"
 }
@@ -33,7 +34,7 @@ apt_private() {
 # apt_refresh [now]: brings the metadata up to date when it is older than a few hours.
 apt_refresh() {
 	need apt-get apt
-	[ -r "$apt_keyring" ] || die $EX_MISSING "$apt_keyring not found" \
+	[ -r "$apt_keyring" ] || die "$EX_MISSING" "$apt_keyring not found" \
 		"(Debian package debian-archive-keyring)"
 	[ "${1:-}" = now ] || [ -z "$(find "$apt_tree/updated" -mmin -$apt_fresh_minutes \
 		2>/dev/null)" ] || return 0
@@ -41,7 +42,7 @@ apt_refresh() {
 	security=$(apt_mirror security)
 	cache_lock apt
 	mkdir -p "$apt_tree/state/lists/partial" "$apt_tree/cache/archives/partial" \
-		"$apt_tree/none" || die $EX_SPACE "cannot write below $apt_tree"
+		"$apt_tree/none" || die "$EX_SPACE" "cannot write below $apt_tree"
 	: >"$apt_tree/state/status"
 	cat >"$apt_tree/sources.list" <<-EOF
 	deb [arch=amd64,arm64 signed-by=$apt_keyring] $security bookworm-security main
@@ -72,7 +73,7 @@ apt_names() {
 }
 
 apt_has() {
-	[ -n "$(apt_private apt-cache pkgnames "$1" | grep -Fx "$1")" ]
+	apt_private apt-cache pkgnames "$1" | grep -Fxq "$1"
 }
 
 # apt_download DIR PACKAGE[:ARCH][=VERSION]...: verified .deb files into DIR.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034,SC2154
 #
 # The cache outside the tree: where it is, how a part of it is published, and how a failing step is
 # reported. Sourced by the tools of tests/kernels, tests/guest and tests/lab; sets $cache.
@@ -35,13 +35,13 @@ die() {
 
 # need PROGRAM PACKAGE: the program, or one line that names the Debian package which has it.
 need() {
-	command -v "$1" >/dev/null 2>&1 || die $EX_MISSING "$1 not found (Debian package $2)"
+	command -v "$1" >/dev/null 2>&1 || die "$EX_MISSING" "$1 not found (Debian package $2)"
 }
 
 # cache_lock NAME: waits for, then holds, the lock NAME until the shell exits or locks another one.
 cache_lock() {
-	mkdir -p "$cache/lock" 2>/dev/null || die $EX_SPACE "cannot create $cache/lock"
-	exec 9>"$cache/lock/$1" || die $EX_SPACE "cannot write $cache/lock/$1"
+	mkdir -p "$cache/lock" 2>/dev/null || die "$EX_SPACE" "cannot create $cache/lock"
+	exec 9>"$cache/lock/$1" || die "$EX_SPACE" "cannot write $cache/lock/$1"
 	flock -n 9 || {
 		say "waiting for another run ($1)"
 		flock 9
@@ -57,7 +57,7 @@ cache_unlock() {
 cache_begin() {
 	making=$1.making
 	rm -rf "$making"
-	mkdir -p "$making" || die $EX_SPACE "cannot create $making"
+	mkdir -p "$making" || die "$EX_SPACE" "cannot create $making"
 	trap 'rm -rf "$making"' EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
@@ -68,7 +68,7 @@ cache_publish() {
 	if [ -e "$1" ]; then
 		mv "$1" "$1.old.$$"
 	fi
-	mv "$making" "$1" || die $EX_SPACE "cannot publish $1"
+	mv "$making" "$1" || die "$EX_SPACE" "cannot publish $1"
 	trap - EXIT INT TERM HUP
 	rm -rf "$1.old.$$"
 }
@@ -77,7 +77,7 @@ cache_publish() {
 logged() {
 	logged_what=$1
 	shift
-	logged_file=$(mktemp "${TMPDIR:-/tmp}/$tool.XXXXXX") || die $EX_SPACE "no temporary file"
+	logged_file=$(mktemp "${TMPDIR:-/tmp}/$tool.XXXXXX") || die "$EX_SPACE" "no temporary file"
 	if "$@" >"$logged_file" 2>&1 </dev/null; then
 		rm -f "$logged_file"
 		return 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034,SC2154
 #
 # Debian's kernels and headers in the cache. Needs cache.sh, apt.sh and extract.sh.
 #
@@ -18,11 +18,11 @@ kernel_parse() {
 	6.1) release_re='6\.1\.0-[0-9]+' ;;
 	6.12) release_re='6\.12\.[0-9]+\+deb12' ;;
 	7.3) release_re='7\.3\.[0-9]+\+deb13' ;;
-	*) die $EX_USAGE "unknown kernel '$1' (6.1, 6.12, 7.3 or debug; see --help)" ;;
+	*) die "$EX_USAGE" "unknown kernel '$1' (6.1, 6.12, 7.3 or debug; see --help)" ;;
 	esac
 	case $flavour in
 	cloud-amd64 | amd64 | cloud-arm64 | arm64 | arm64-16k) ;;
-	*) die $EX_USAGE "unknown kernel flavour '$flavour' (cloud-amd64, amd64, cloud-arm64," \
+	*) die "$EX_USAGE" "unknown kernel flavour '$flavour' (cloud-amd64, amd64, cloud-arm64," \
 		"arm64, arm64-16k)" ;;
 	esac
 	version=$series-$flavour
@@ -37,7 +37,7 @@ kernel_resolve() {
 	apt_refresh "$refresh"
 	release=$(apt_names "linux-headers-$release_re-$flavour" | tail -n 1)
 	release=${release#linux-headers-}
-	[ -n "$release" ] || die $EX_FAILED "the suites carry no kernel $version"
+	[ -n "$release" ] || die "$EX_FAILED" "the suites carry no kernel $version"
 }
 
 # cached PART VERSION: sets $release and succeeds when PART (kernels, headers) of it is in the cache.
@@ -58,7 +58,7 @@ deb_unpack() {
 # kernel_fetch VERSION: the kernel in the cache; sets $release.
 kernel_fetch() {
 	kernel_parse "$1"
-	[ "$arch" = amd64 ] || die $EX_USAGE "no $arch kernel is run here; its headers are" \
+	[ "$arch" = amd64 ] || die "$EX_USAGE" "no $arch kernel is run here; its headers are" \
 		"what 'headers $version' fetches"
 	cached kernels "$version" && return
 	kernel_resolve
@@ -93,7 +93,7 @@ kernel_tidy() {
 		mv "$modules/vmlinuz" "$making/bzImage"
 		mv "$modules/config" "$making/config"
 	fi
-	rm -rf "$making/boot" "$making/usr" "$modules/build" "$modules/source"
+	rm -rf "${making:?}/boot" "${making:?}/usr" "$modules/build" "$modules/source"
 	extract_vmlinux "$making/bzImage" "$making/vmlinux"
 	# Compressed modules cost every guest that loads one seconds under emulation.
 	find "$modules" -name '*.ko.xz' -exec xz -d {} +

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034,SC2154
 #
 # The ELF kernel inside a bzImage. Needs cache.sh.
 
@@ -14,7 +14,7 @@ le() {
 # setup_sects, payload_offset and payload_length of Documentation/arch/x86/boot.rst), its first
 # bytes say how it is compressed. All but gzip carry their unpacked size in four more bytes.
 extract_vmlinux() {
-	[ "$(le "$1" 514 4)" = 1400005704 ] || die $EX_FAILED "$1 is not a bzImage (no HdrS)"
+	[ "$(le "$1" 514 4)" = 1400005704 ] || die "$EX_FAILED" "$1 is not a bzImage (no HdrS)"
 	sectors=$(le "$1" 497 1)
 	[ "$sectors" -gt 0 ] || sectors=4
 	start=$(((sectors + 1) * 512 + $(le "$1" 584 4)))
@@ -26,11 +26,11 @@ extract_vmlinux() {
 	02214c18*) unpack="lz4 -dc" tail=4 package=lz4 ;;
 	425a68*) unpack="bzip2 -dc" tail=4 package=bzip2 ;;
 	5d0000*) unpack="xz --format=lzma -dc" tail=4 package=xz-utils ;;
-	*) die $EX_FAILED "$1: kernel compressed in an unknown way" ;;
+	*) die "$EX_FAILED" "$1: kernel compressed in an unknown way" ;;
 	esac
 	need "${unpack%% *}" "$package"
 	tail -c "+$((start + 1))" "$1" | head -c $((length - tail)) | $unpack >"$2" ||
-		die $EX_FAILED "$1: cannot unpack the kernel into $2"
+		die "$EX_FAILED" "$1: cannot unpack the kernel into $2"
 	[ "$(od -An -v -tx1 -N 4 "$2" | tr -d ' ')" = 7f454c46 ] ||
-		die $EX_FAILED "$1: what was unpacked is no ELF kernel"
+		die "$EX_FAILED" "$1: what was unpacked is no ELF kernel"
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034,SC2154
 #
-# Building modules with the compiler that built the kernel. Needs cache.sh, apt.sh and debian.sh.
+# Building modules with the compiler that built the kernel. Needs cache.sh, apt.sh, debian.sh, debug.sh.
 #
 # Kernels of bookworm build on bookworm itself. Those of trixie need its gcc-14, pahole and glibc
 # (their objtool and modpost are linked against 2.38): $cache/trixie is a minimal trixie, entered
@@ -16,7 +16,7 @@ trixie_fetch() {
 	[ -z "$refresh" ] || cache_retire "$trixie"
 	[ ! -x "$trixie/usr/bin/gcc-14" ] || return 0
 	need mmdebstrap mmdebstrap
-	[ "$(id -u)" = 0 ] || die $EX_MISSING "the trixie root needs root to be made and entered"
+	[ "$(id -u)" = 0 ] || die "$EX_MISSING" "the trixie root needs root to be made and entered"
 	cache_lock trixie
 	if [ ! -x "$trixie/usr/bin/gcc-14" ]; then
 		cache_begin "$trixie"
@@ -62,10 +62,20 @@ compiler_here() {
 		! "$headers/scripts/mod/modpost" 2>&1 | grep -q GLIBC_
 }
 
+# headers_of VERSION: sets $headers; $series and $arch say which compiler they want.
+headers_of() {
+	if [ "$1" = debug ]; then
+		debug_fetch
+		series=6.12 arch=amd64
+	else
+		headers_fetch "$1"
+	fi
+}
+
 # module_build VERSION DIR [MAKE ARGUMENT...]: make -C KDIR M=DIR; target modules unless one is given.
 module_build() {
-	headers_fetch "$1"
-	[ -d "$2" ] || die $EX_USAGE "no directory $2"
+	headers_of "$1"
+	[ -d "$2" ] || die "$EX_USAGE" "no directory $2"
 	build_dir=$(CDPATH='' cd -- "$2" && pwd -P)
 	shift 2
 	if compiler_here; then

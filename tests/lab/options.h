@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* options.h: the command line (options.c) and `key=value` device arguments (arguments.c). */
+#ifndef HVLAB_OPTIONS_H
+#define HVLAB_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OPTIONS_MAX_VCPUS	64
+#define OPTIONS_MAX_NODES	8
+#define OPTIONS_MAX_IO_THREADS	16
+#define OPTIONS_MAX_INITRDS	16
+#define OPTIONS_MAX_DEVICES	32
+
+/**
+ * struct device_args - one device as given on the command line: ``--net TYPE,key=value,...``
+ * @option: option without dashes, e.g. ``net``
+ * @type: first word, e.g. ``netvsc``
+ * @n: number of pairs
+ *
+ * In a value ``;`` stands for ``,``: ``backend=source:rate=max;size=64`` has the value
+ * ``source:rate=max,size=64``. Every getter marks its key as read; args_check_unused() then names
+ * the first key that nobody knew.
+ */
+struct device_args {
+	const char *option;
+	const char *type;
+	unsigned int n;
+	struct {
+		const char *key;
+		const char *value;
+		bool used;
+	} pair[24];
+};
+
+/** struct options - everything from the command line, validated */
+struct options {
+	const char *kernel;
+	const char *initrd[OPTIONS_MAX_INITRDS];
+	unsigned int n_initrds;
+	const char *append;		/* kernel command line; never NULL */
+	unsigned int n_vcpus;
+	unsigned int n_nodes;
+	uint64_t mem_size;		/* bytes */
+	unsigned int n_io;
+	uint32_t vmbus_max;		/* major << 16 | minor */
+	const char *faults;		/* script, or NULL */
+	unsigned int deadline;		/* seconds, 0 = none */
+	const char *results;		/* file, or NULL */
+	const char *console;		/* file, "-" or NULL */
+	const char *symbols;		/* System.map or vmlinux, or NULL */
+	const char *dump;		/* ELF core to write when the guest ends badly, or NULL */
+	unsigned int gdb_port;		/* 0 = no stub */
+	bool gdb_wait;			/* vCPUs wait for the debugger */
+	bool hide_xsave;		/* see hvlab(8), --cpu */
+	bool hide_rep;			/* hide ERMS and FSRM */
+	bool verbose;
+	struct device_args *device[OPTIONS_MAX_DEVICES];
+	unsigned int n_devices;
+	int argc;
+	char **argv;			/* as given, for the results */
+};
+
+/**
+ * options_parse() - parse the command line
+ *
+ * Prints help and exits 0 for --help; any mistake is one line and EXIT_USAGE.
+ */
+void options_parse(struct options *opt, int argc, char **argv);
+
+/**
+ * args_parse() - split ``TYPE,key=value,...``
+ * @option: name of the option it belongs to (kept, not copied)
+ * @text: copied
+ * @err: receives one sentence on failure
+ *
+ * Return: new arguments (free with args_free()), or NULL with @err filled in.
+ */
+struct device_args *args_parse(const char *option, const char *text, char *err, size_t n);
+
+/** args_free() - counterpart of args_parse() */
+void args_free(struct device_args *args);
+
+/** args_str() - value of @key, or @otherwise (may be NULL) when it was not given */
+const char *args_str(struct device_args *args, const char *key, const char *otherwise);
+
+/**
+ * args_u64() - number of @key: decimal or 0x, suffixes k, M, G (powers of 1024)
+ * @value: left alone when the key was not given
+ *
+ * Return: 0, or -EINVAL with one sentence in @err (not a number, outside [@min, @max]).
+ */
+int args_u64(struct device_args *args, const char *key, uint64_t min, uint64_t max,
+	     uint64_t *value, char *err, size_t n);
+
+/** args_bool() - on/off/yes/no/1/0 of @key; same rules as args_u64() */
+int args_bool(struct device_args *args, const char *key, bool *value, char *err, size_t n);
+
+/** args_mac() - six bytes of ``02:00:5e:..``; same rules as args_u64() */
+int args_mac(struct device_args *args, const char *key, uint8_t mac[6], char *err, size_t n);
+
+/** args_version() - ``6.1`` as 6 << 16 | 1; same rules as args_u64() */
+int args_version(struct device_args *args, const char *key, uint32_t *value, char *err, size_t n);
+
+/** args_check_unused() - -EINVAL, naming the first key that no getter asked for; else 0 */
+int args_check_unused(const struct device_args *args, char *err, size_t n);
+
+/**
+ * parse_u64() - a whole string as a number, as in args_u64()
+ *
+ * Return: 0 or -EINVAL.
+ */
+int parse_u64(const char *text, uint64_t *value);
+
+#endif
