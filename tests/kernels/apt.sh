@@ -31,16 +31,24 @@ apt_private() {
 	APT_CONFIG=$apt_tree/apt.conf "$@"
 }
 
+apt_fresh() {
+	[ -n "$(find "$apt_tree/updated" -mmin "-$apt_fresh_minutes" 2>/dev/null)" ]
+}
+
 # apt_refresh [now]: brings the metadata up to date when it is older than a few hours.
 apt_refresh() {
 	need apt-get apt
 	[ -r "$apt_keyring" ] || die "$EX_MISSING" "$apt_keyring not found" \
 		"(Debian package debian-archive-keyring)"
-	[ "${1:-}" = now ] || [ -z "$(find "$apt_tree/updated" -mmin -$apt_fresh_minutes \
-		2>/dev/null)" ] || return 0
+	[ "${1:-}" = now ] || ! apt_fresh || return 0
 	archive=$(apt_mirror archive)
 	security=$(apt_mirror security)
 	cache_lock apt
+	# Another run may have done it while this one waited.
+	[ "${1:-}" = now ] || ! apt_fresh || {
+		cache_unlock
+		return 0
+	}
 	mkdir -p "$apt_tree/state/lists/partial" "$apt_tree/cache/archives/partial" \
 		"$apt_tree/none" || die "$EX_SPACE" "cannot write below $apt_tree"
 	: >"$apt_tree/state/status"

@@ -18,8 +18,8 @@ tool=${0##*/}
 EX_FAILED=1
 EX_USAGE=2
 EX_MISSING=3
-EX_NETWORK=4
-EX_SPACE=5
+EX_NETWORK=8
+EX_SPACE=9
 
 say() {
 	printf '%s: %s\n' "$tool" "$*" >&2
@@ -73,6 +73,12 @@ cache_publish() {
 	rm -rf "$1.old.$$"
 }
 
+# cache_end: drops what cache_begin started, when its pieces have been moved out one by one.
+cache_end() {
+	rm -rf "$making"
+	trap - EXIT INT TERM HUP
+}
+
 # logged WHAT COMMAND...: runs the command silently; when it fails, one line with WHAT and the cause.
 logged() {
 	logged_what=$1
@@ -93,7 +99,7 @@ logged_fail() {
 		status=$EX_NETWORK
 	else
 		status=$EX_FAILED
-		why=$(grep -m1 -E '^E: |[Ee]rror[: ]|\*\*\* ' "$2") || why=$(tail -n 1 "$2")
+		why=$(grep -m1 -E '^E: |error: |undefined reference|\*\*\* ' "$2") || why=$(tail -n 1 "$2")
 	fi
 	rm -f "$2"
 	die "$status" "$1: ${why:-failed without a message}"

@@ -31,6 +31,7 @@
 #include "frame.h"
 #include "stats.h"
 
+struct device_args;
 struct json_object;
 struct rss;
 struct vm;
@@ -73,24 +74,27 @@ struct backend_queue_stats {
 	stat_t rx_gso;
 	stat_t rx_dropped;
 	stat_t rx_csum_bad;
-};
+} __attribute__((aligned(64)));
 
 /**
  * struct backend_ops - one kind of backend
  * @name: the word before the colon in a spec, also the control verb's first word
- * @help: one line for --help: the options with their defaults
- * @open: parse @args (what follows the colon, "" when nothing) and make ready be->n_queues
- *	queues. Fills @err.
- * @tx, @rx, @rx_fd, @rx_arm: see backend_tx() and so on
- * @set_queues, @set_rx_features, @set_rss: may be NULL
+ * @help: for --help: the options with their defaults
+ * @size: of the backend's own struct, which begins with struct backend; comes zeroed
+ * @open: read the options and make ready be->n_queues queues. 0, or a negative errno with a
+ *	sentence in err; @close is not called then
+ * @tx, @rx, @rx_fd, @rx_arm: see backend_tx() and so on. The queue is valid, the number of frames
+ *	is at least 1; packets and bytes are counted by the caller
+ * @set_queues, @set_rx_features, @set_rss: may be NULL; be->n_active and be->rx_features are
+ *	written by the caller, after and before the call
  * @verb: control command, may be NULL
  * @dump: adds the backend's own numbers, may be NULL
  */
 struct backend_ops {
 	const char *name;
 	const char *help;
-	struct backend *(*open)(struct vm *vm, const char *args, unsigned int queues, char *err,
-				size_t n);
+	size_t size;
+	int (*open)(struct backend *be, struct device_args *args, char *err, size_t n);
 	void (*close)(struct backend *be);
 	unsigned int (*tx)(struct backend *be, unsigned int q, const struct frame *f,
 			   unsigned int n);
@@ -98,15 +102,19 @@ struct backend_ops {
 	int (*rx_fd)(struct backend *be, unsigned int q);
 	bool (*rx_arm)(struct backend *be, unsigned int q);
 	int (*set_queues)(struct backend *be, unsigned int n);
-	void (*set_rx_features)(struct backend *be, unsigned int features);
+	void (*set_rx_features)(struct backend *be);
 	void (*set_rss)(struct backend *be, const struct rss *rss);
 	int (*verb)(struct backend *be, int argc, char **argv, char *answer, size_t n);
 	void (*dump)(struct backend *be, struct json_object *into);
 };
 
+extern const struct backend_ops backend_tap_ops, backend_sink_ops, backend_source_ops,
+	backend_echo_ops, backend_pair_ops;
+
 /**
  * struct backend - common head of every backend, embedded first in its own struct
  * @ops: its kind
+ * @vm: may be NULL
  * @n_queues: queues made at open, the most the guest can ever use
  * @n_active: queues in use now
  * @rx_features: BACKEND_RX_*
@@ -115,6 +123,7 @@ struct backend_ops {
  */
 struct backend {
 	const struct backend_ops *ops;
+	struct vm *vm;
 	unsigned int n_queues;
 	unsigned int n_active;
 	unsigned int rx_features;
@@ -124,7 +133,7 @@ struct backend {
 
 /**
  * backend_open() - make a backend out of its command line spec
- * @vm: the machine; may be NULL in tests
+ * @vm: the machine, whose events the backend reports to; NULL in tests
  * @spec: "tap:ifname=..", "sink", "source:rate=..", "echo", "pair:NAME"; ';' counts as ','
  * @queues: queues the NIC may ever use, 1..%BACKEND_QUEUES_MAX. One queue is active at first, the
  *	rest by backend_set_queues()
@@ -179,7 +188,8 @@ unsigned int backend_rx(struct backend *be, unsigned int q, struct frame *f, uns
  * Level triggered: readable (EPOLLIN) when backend_rx() has frames and the queue was armed. The
  * NIC never reads it.
  *
- * Return: the fd, or -1 for a backend which never has frames (sink).
+ * Return: the fd, or -1 for a backend which has frames on this queue only as a consequence of
+ * backend_tx() on it (echo), or never (sink).
  */
 int backend_rx_fd(struct backend *be, unsigned int q);
 

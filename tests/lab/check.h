@@ -7,7 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-static unsigned int check_passed, check_failed;
+static unsigned int check_passed, check_failed, check_skipped;
+static const char *check_skip_reason;
 static bool check_case_failed;
 
 /* CHECK() - note a wrong outcome with its place; the case goes on */
@@ -22,23 +23,35 @@ static bool check_case_failed;
 		}                                                                   \
 	} while (0)
 
+/* check_skip() - this case cannot be run here; say why and return from it */
+static inline void check_skip(const char *why)
+{
+	check_skip_reason = why;
+}
+
 /* check_run() - run one case and print its line */
 static inline void check_run(const char *name, void (*run)(void))
 {
+	unsigned int number = check_passed + check_failed + check_skipped + 1;
+
 	check_case_failed = false;
+	check_skip_reason = NULL;
 	run();
-	printf("%s %u - %s\n", check_case_failed ? "not ok" : "ok", check_passed + check_failed + 1,
-	       name);
+	printf("%s %u - %s%s%s\n", check_case_failed ? "not ok" : "ok", number, name,
+	       check_skip_reason ? " # SKIP " : "", check_skip_reason ? check_skip_reason : "");
+	fflush(stdout);
 	if (check_case_failed)
 		check_failed++;
+	else if (check_skip_reason)
+		check_skipped++;
 	else
 		check_passed++;
 }
 
-/* check_end() - closing line. Return: exit status */
+/* check_end() - closing line. Return: exit status; a run that skipped all has failed */
 static inline int check_end(void)
 {
-	printf("%u passed, %u failed, 0 skipped\n", check_passed, check_failed);
+	printf("%u passed, %u failed, %u skipped\n", check_passed, check_failed, check_skipped);
 	return check_failed || !check_passed;
 }
 

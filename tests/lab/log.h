@@ -17,6 +17,7 @@
  * @EXIT_TRIPLE_FAULT: the guest triple-faulted or KVM could not run it
  * @EXIT_POWER_OFF: the guest powered off without a verdict
  * @EXIT_RESET: the guest reset without a verdict
+ * @EXIT_RESULTS: the results file could not be written
  */
 enum exit_status {
 	EXIT_PASS = 0,
@@ -26,9 +27,10 @@ enum exit_status {
 	EXIT_DEADLINE = 4,
 	EXIT_PANIC = 5,
 	EXIT_INTERNAL = 6,
-	EXIT_TRIPLE_FAULT = 7,
-	EXIT_POWER_OFF = 8,
-	EXIT_RESET = 9,
+	EXIT_TRIPLE_FAULT = 10,
+	EXIT_POWER_OFF = 11,
+	EXIT_RESET = 12,
+	EXIT_RESULTS = 13,
 };
 
 /* log_verbose: --verbose was given: log_debug() prints. */

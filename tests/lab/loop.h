@@ -18,6 +18,7 @@
 #endif
 
 struct loop;
+struct cputime;
 
 /**
  * struct loop_fd - a file descriptor watched by a loop
@@ -125,11 +126,8 @@ bool loop_is_self(const struct loop *loop);
 /** loop_name() - the name given to loop_new() */
 const char *loop_name(const struct loop *loop);
 
-/**
- * loop_cpu_ns() - CPU time the loop's thread has used
- * @user_ns, @system_ns: nanoseconds; either may be NULL
- */
-void loop_cpu_ns(const struct loop *loop, uint64_t *user_ns, uint64_t *system_ns);
+/** loop_cputime() - CPU time the loop's thread has used */
+void loop_cputime(const struct loop *loop, struct cputime *cpu);
 
 /**
  * loop_doing() - where the loop is: name of the kind of callback, its address, since when

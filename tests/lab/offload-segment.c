@@ -7,14 +7,57 @@
 #include "offload.h"
 #include "wire.h"
 
-int offload_segment_begin(struct offload_segmenter *s, const struct frame *f)
+static int parse_large(const struct frame *f, struct offload_headers *h)
 {
-	struct offload_headers *h = &s->h;
 	uint8_t l3 = f->gso_type == FRAME_GSO_TCP4 ? 4 : 6;
 
 	if (f->gso_type == FRAME_GSO_NONE || !f->gso_size)
 		return -EINVAL;
 	if (offload_parse(f, h) || h->l3 != l3 || h->l4 != IPPROTO_TCP)
+		return -EINVAL;
+	return 0;
+}
+
+int offload_gso_normalize(const struct frame *f, struct frame *out, struct offload_headers *h)
+{
+	uint32_t ip_len, l4_len;
+	uint8_t *ip;
+	uint16_t sum;
+
+	if (parse_large(f, h))
+		return -EINVAL;
+	ip_len = f->len - h->l3_off;
+	l4_len = f->len - h->l4_off;
+	if (ip_len > UINT16_MAX)
+		return -EINVAL;
+	ip = h->bytes + h->l3_off;
+	if (h->l3 == 4) {
+		wire_put16(ip + IP4_TOTAL_LEN, ip_len);
+		offload_csum_ip4(ip);
+	} else {
+		wire_put16(ip + IP6_PAYLOAD_LEN, ip_len - IP6_HLEN);
+	}
+	sum = ~offload_csum_fold(offload_csum_pseudo(h, l4_len));
+	memcpy(h->bytes + h->l4_off + TCP_CSUM, &sum, 2);
+
+	memcpy(out, f, offsetof(struct frame, iov));
+	out->csum = FRAME_CSUM_PARTIAL;
+	out->csum_start = h->l4_off;
+	out->csum_offset = TCP_CSUM;
+	out->hdr_len = h->payload_off;
+	out->ip_csum = false;
+	out->n_iov = 1;
+	out->len = h->payload_off;
+	out->iov[0].iov_base = h->bytes;
+	out->iov[0].iov_len = h->payload_off;
+	return frame_append_range(out, f, h->payload_off, f->len - h->payload_off) ? 0 : -EINVAL;
+}
+
+int offload_segment_begin(struct offload_segmenter *s, const struct frame *f)
+{
+	struct offload_headers *h = &s->h;
+
+	if (parse_large(f, h))
 		return -EINVAL;
 	if (h->payload_off - h->l3_off + f->gso_size > UINT16_MAX)
 		return -EINVAL;

@@ -110,6 +110,19 @@ void offload_csum_ip4(uint8_t *ip);
 int offload_csum_complete(const struct frame *f, struct frame *out, struct offload_headers *h);
 
 /**
+ * offload_gso_normalize() - make a large frame's headers say what a receiver of large frames reads
+ * @f: a frame with gso_type set; drivers leave its IP length, IP header checksum and pseudo header
+ *	sum in different states (NDIS LSO: length 0, sum without length)
+ * @out: the frame with IP length, IPv4 checksum and pseudo header sum over the whole frame,
+ *	%FRAME_CSUM_PARTIAL; its first piece is @h->bytes
+ * @h: storage for the header copy; @out is valid as long as it is
+ *
+ * Return: 0, or -EINVAL when this is not a TCP frame of that kind, gso_size is 0, or the frame is
+ * longer than an IP packet can be.
+ */
+int offload_gso_normalize(const struct frame *f, struct frame *out, struct offload_headers *h);
+
+/**
  * enum offload_verdict - what became of a check
  * @OFFLOAD_CSUM_ABSENT: not IP, a fragment, neither TCP nor UDP, or UDP over IPv4 without checksum
  * @OFFLOAD_CSUM_GOOD: all right

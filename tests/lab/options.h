@@ -34,6 +34,13 @@ struct device_args {
 	} pair[24];
 };
 
+/** enum option_auto - a switch that hvlab may decide by what it runs on */
+enum option_auto {
+	OPTION_AUTO,
+	OPTION_ON,
+	OPTION_OFF,
+};
+
 /** struct options - everything from the command line, validated */
 struct options {
 	const char *kernel;
@@ -50,11 +57,11 @@ struct options {
 	const char *results;		/* file, or NULL */
 	const char *console;		/* file, "-" or NULL */
 	const char *symbols;		/* System.map or vmlinux, or NULL */
-	const char *dump;		/* ELF core to write when the guest ends badly, or NULL */
 	unsigned int gdb_port;		/* 0 = no stub */
 	bool gdb_wait;			/* vCPUs wait for the debugger */
-	bool hide_xsave;		/* see hvlab(8), --cpu */
-	bool hide_rep;			/* hide ERMS and FSRM */
+	enum option_auto cpu_xsave;	/* show XSAVE and AVX to the guest */
+	enum option_auto cpu_rep;	/* show ERMS and FSRM to the guest */
+	bool on_panic_continue;		/* let a panicking guest go on (kdump) */
 	bool verbose;
 	struct device_args *device[OPTIONS_MAX_DEVICES];
 	unsigned int n_devices;
@@ -112,5 +119,8 @@ int args_check_unused(const struct device_args *args, char *err, size_t n);
  * Return: 0 or -EINVAL.
  */
 int parse_u64(const char *text, uint64_t *value);
+
+/** parse_version() - ``5.3`` as 5 << 16 | 3. Return: 0 or -EINVAL. */
+int parse_version(const char *text, uint32_t *value);
 
 #endif

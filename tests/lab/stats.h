@@ -51,6 +51,9 @@ void stats_add_source(struct vm *vm, const char *name,
 /** stats_remove_source() - no more; returns when no @dump of it runs */
 void stats_remove_source(struct vm *vm, const char *name);
 
+/** stats_dump() - ask every source. Context: the control loop, or all loops stopped. */
+void stats_dump(struct vm *vm, struct json_object *into);
+
 /** stats_put() - put @value under @key, as the integer it is */
 void stats_put(struct json_object *into, const char *key, uint64_t value);
 

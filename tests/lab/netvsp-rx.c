@@ -1,0 +1,550 @@
+// SPDX-License-Identifier: GPL-2.0
+/* netvsp-rx.c: received frames: filter, choice of the channel, receive sections, transfer pages. */
+#include <string.h>
+
+#include "gpadl.h"
+#include "netvsp.h"
+#include "vm.h"
+
+#define TURNS_MAX     16u /* batches before other queues of the loop get their turn */
+#define HEAD_MAX      (sizeof(struct rndis_packet) + 4 * RNDIS_PPI)
+#define SECTIONS_MAX  (NETVSP_BATCH + NETVSP_FRAGMENTS_MAX)
+
+/* struct transfer - a transfer page packet under construction */
+struct transfer {
+	struct vmbus_transfer_pages h;
+	struct vmbus_transfer_range range[NVSP_RSC_RANGES_MAX];
+} __attribute__((packed));
+
+/* struct batch - frames for one channel; lives on the stack of netvsp_rx_run() */
+struct batch {
+	struct netvsp_channel *nc;
+	uint32_t section[SECTIONS_MAX]; /* taken and not used yet: [at, n) */
+	uint32_t at;
+	uint32_t n;
+	uint32_t used[NVSP_RSC_RANGES_MAX]; /* sections of the transfer */
+	uint32_t n_used;
+	uint32_t packets, bytes; /* in the transfer */
+	struct transfer t;
+};
+
+/* Where data is copied to and from: a section of the receive buffer, pieces of a frame. */
+static void copy_flat(struct netvsp_recv_buf *recv, uint64_t off, const void *src, uint32_t len)
+{
+	const uint8_t *from = src;
+	uint8_t *to;
+	uint32_t n;
+
+	while (len) {
+		n = len;
+		to = gpadl_range(recv->gpadl, off, &n);
+		if (!to)
+			return;
+		memcpy(to, from, n);
+		from += n;
+		off += n;
+		len -= n;
+	}
+}
+
+static void copy_frame(struct netvsp_recv_buf *recv, uint64_t off, const struct frame *f,
+		       uint32_t start, uint32_t len)
+{
+	unsigned int i;
+	uint32_t n;
+
+	for (i = 0; i < f->n_iov && len; i++) {
+		if (start >= f->iov[i].iov_len) {
+			start -= (uint32_t)f->iov[i].iov_len;
+			continue;
+		}
+		n = (uint32_t)f->iov[i].iov_len - start;
+		if (n > len)
+			n = len;
+		copy_flat(recv, off, (uint8_t *)f->iov[i].iov_base + start, n);
+		off += n;
+		len -= n;
+		start = 0;
+	}
+}
+
+static bool rsc_on(const struct netvsp *dev, const struct frame *f)
+{
+	return f->gso_type == FRAME_GSO_TCP4 ? dev->rsc4 : dev->rsc6;
+}
+
+/* Bytes of a frame that one section holds behind the largest header. */
+static uint32_t section_room(const struct netvsp *dev)
+{
+	return dev->recv.size - (uint32_t)HEAD_MAX;
+}
+
+static uint32_t sections_for(const struct netvsp *dev, const struct frame *f)
+{
+	if (f->gso_type == FRAME_GSO_NONE)
+		return 1;
+	return (f->len + section_room(dev) - 1) / section_room(dev);
+}
+
+static uint8_t *add_ppi(struct rndis_packet *p, uint8_t *at, const char *name, uint32_t type,
+			uint32_t value)
+{
+	struct rndis_ppi ppi = {
+		.size = sizeof(ppi),
+		.type = type,
+		.offset = offsetof(struct rndis_ppi, value),
+		.value = value,
+	};
+
+	if (fault_armed[FAULT_RNDIS_PPI])
+		fault_at(FAULT_RNDIS_PPI, name, &ppi, sizeof(ppi));
+	memcpy(at, &ppi, sizeof(ppi));
+	p->ppi_bytes += (uint32_t)sizeof(ppi);
+	return at + sizeof(ppi);
+}
+
+static uint32_t csum_value(const struct netvsp *dev, const struct frame *f)
+{
+	uint8_t b[24];
+	bool v6;
+
+	if (f->csum != FRAME_CSUM_VALID && f->csum != FRAME_CSUM_BAD)
+		return 0;
+	if (frame_copy_out(f, 12, b, sizeof(b)) < sizeof(b))
+		return 0;
+	v6 = b[0] == 0x86 && b[1] == 0xdd;
+	if (!v6 && (b[0] != 0x08 || b[1] != 0x00))
+		return 0;
+	if (v6 ? !dev->rx_csum6 : !dev->rx_csum4)
+		return 0;
+	switch (v6 ? b[8] : b[11]) {
+	case 6:
+		if (f->csum == FRAME_CSUM_BAD)
+			return RNDIS_RXCSUM_TCP_BAD;
+		return RNDIS_RXCSUM_TCP_GOOD | (v6 ? 0 : RNDIS_RXCSUM_IP_GOOD);
+	case 17:
+		if (f->csum == FRAME_CSUM_BAD)
+			return RNDIS_RXCSUM_UDP_BAD;
+		return RNDIS_RXCSUM_UDP_GOOD | (v6 ? 0 : RNDIS_RXCSUM_IP_GOOD);
+	default:
+		return 0;
+	}
+}
+
+/*
+ * Header of one RNDIS packet message in @head. @fragment: flags of a piece of a coalesced frame,
+ * 0 for a whole frame. Returns its length.
+ */
+static uint32_t build_head(struct batch *b, const struct frame *f, uint32_t data_bytes,
+			   uint32_t fragment, uint32_t csum, uint8_t *head)
+{
+	struct rndis_packet *p = (struct rndis_packet *)head;
+	const struct netvsp *dev = b->nc->dev;
+	const char *name = b->nc->ch->name;
+	uint8_t *at = head + sizeof(*p);
+	uint32_t len;
+
+	memset(p, 0, sizeof(*p));
+	p->h.type = RNDIS_PACKET;
+	p->data_bytes = data_bytes;
+	p->ppi_offset = sizeof(*p) - RNDIS_HEADER;
+	if (f->vlan && dev->capabilities & NVSP_CAP_8021Q)
+		at = add_ppi(p, at, name, RNDIS_PPI_VLAN, RNDIS_VLAN_PPI(f->vlan_tci));
+	if (csum)
+		at = add_ppi(p, at, name, RNDIS_PPI_CSUM, csum);
+	if (f->hash_type && dev->rss.types)
+		at = add_ppi(p, at, name, RNDIS_PPI_HASH, f->hash);
+	if (fragment)
+		at = add_ppi(p, at, name, RNDIS_PPI_PACKET_ID,
+			     RNDIS_PACKET_ID_V1 | fragment << 8 | b->nc->generation << 16);
+	if (!p->ppi_bytes)
+		p->ppi_offset = 0;
+	len = (uint32_t)(at - head);
+	p->data_offset = len - RNDIS_HEADER;
+	p->h.len = len + data_bytes;
+	if (fault_armed[FAULT_RNDIS_PACKET])
+		fault_at(FAULT_RNDIS_PACKET, name, p, sizeof(*p));
+	return len;
+}
+
+/* Copies one message into the next section and makes it a range of the transfer. */
+static void add_range(struct batch *b, const uint8_t *head, uint32_t head_len,
+		      const struct frame *f, uint32_t start, uint32_t len)
+{
+	struct netvsp_recv_buf *recv = &b->nc->dev->recv;
+	uint32_t section = b->section[b->at++];
+	uint64_t off = (uint64_t)section * recv->size;
+	struct vmbus_transfer_range range = {
+		.bytes = head_len + len,
+		.offset = (uint32_t)off,
+	};
+
+	copy_flat(recv, off, head, head_len);
+	copy_frame(recv, off + head_len, f, start, len);
+	if (fault_armed[FAULT_NETVSP_RANGE])
+		fault_at(FAULT_NETVSP_RANGE, b->nc->ch->name, &range, sizeof(range));
+	b->t.range[b->n_used] = range;
+	b->used[b->n_used++] = section;
+	stat_add(&b->nc->stats.rx_copied, head_len + len);
+}
+
+/* Writes the transfer built so far; without room its sections and frames are lost to the guest. */
+static bool write_transfer(struct batch *b, uint32_t channel_type)
+{
+	uint8_t bytes[NVSP_BYTES] = { 0 };
+	struct nvsp_rndis *msg = (struct nvsp_rndis *)bytes;
+	struct netvsp_channel *nc = b->nc;
+	struct netvsp *dev = nc->dev;
+	uint32_t head_len, i;
+	bool ok = true;
+
+	if (!b->n_used)
+		return true;
+	msg->type = NVSP_SEND_RNDIS_PACKET;
+	msg->channel = channel_type;
+	msg->section = NVSP_NO_SECTION;
+	b->t.h = (struct vmbus_transfer_pages){
+		.d = {
+			.type = VMBUS_PKT_TRANSFER_PAGES,
+			.flags = VMBUS_PKT_WANTS_COMPLETION,
+		},
+		.set = dev->recv.id,
+		.n = b->n_used,
+	};
+	head_len = (uint32_t)(sizeof(b->t.h) + b->n_used * sizeof(b->t.range[0]));
+	ok = ring_out_room(&nc->ch->out, head_len + NVSP_BYTES);
+	if (ok) {
+		b->t.h.d.txid = sections_lend(nc, b->used, b->n_used);
+		if (fault_armed[FAULT_NETVSP_RECEIVE]) {
+			switch (fault_at(FAULT_NETVSP_RECEIVE, nc->ch->name, &b->t.h,
+					 sizeof(b->t.h)).kind) {
+			case FAULT_RESCIND:
+				vmbus_rescind_later(&dev->v);
+				/* fallthrough */
+			case FAULT_DROP:
+				ok = false;
+				break;
+			default:
+				break;
+			}
+		}
+	}
+	if (ok)
+		ok = ring_out_write(&nc->ch->out, &b->t, head_len, bytes,
+				    dev->nvsp >= NVSP_V6_1 ? NVSP_BYTES : NVSP_BYTES_MIN);
+	if (ok) {
+		stat_inc(&nc->stats.rx_transfers);
+		stat_add(&nc->stats.rx_ranges, b->n_used);
+		stat_add(&nc->stats.rx_packets, b->packets);
+		stat_add(&nc->stats.rx_bytes, b->bytes);
+	} else {
+		for (i = 0; i < b->n_used; i++)
+			dev->recv.section[b->used[i]].txid = 0;
+		sections_give(&dev->recv, b->used, b->n_used);
+		stat_add(&nc->stats.rx_no_room, b->packets);
+	}
+	b->n_used = 0;
+	b->packets = 0;
+	b->bytes = 0;
+	return ok;
+}
+
+/* Makes sure that @want sections are at hand. */
+static bool need_sections(struct batch *b, uint32_t want)
+{
+	uint32_t left = b->n - b->at;
+
+	if (left >= want)
+		return true;
+	memmove(b->section, b->section + b->at, left * sizeof(b->section[0]));
+	b->at = 0;
+	b->n = left + sections_take(&b->nc->dev->recv, b->section + left, want - left);
+	return b->n >= want;
+}
+
+static void add_plain(struct batch *b, const struct frame *f)
+{
+	const struct netvsp *dev = b->nc->dev;
+	uint8_t head[HEAD_MAX] __attribute__((aligned(8)));
+	struct offload_headers h;
+	struct frame whole;
+	uint32_t csum;
+
+	/* A real NIC delivers complete checksums, and a guest may forward what it gets. */
+	if (f->csum == FRAME_CSUM_PARTIAL) {
+		if (offload_csum_complete(f, &whole, &h)) {
+			stat_inc(&b->nc->stats.rx_filtered);
+			return;
+		}
+		whole.csum = FRAME_CSUM_VALID;
+		whole.vlan = f->vlan;
+		whole.vlan_tci = f->vlan_tci;
+		whole.hash = f->hash;
+		whole.hash_type = f->hash_type;
+		f = &whole;
+	}
+	if (f->len > dev->mtu + FRAME_LEN_MIN + 4 || f->len > section_room(dev)) {
+		stat_inc(&b->nc->stats.rx_too_long);
+		return;
+	}
+	csum = csum_value(dev, f);
+	add_range(b, head, build_head(b, f, f->len, 0, csum, head), f, 0, f->len);
+	b->packets++;
+	b->bytes += f->len;
+}
+
+/* A coalesced frame goes out in pieces, all in one transfer. */
+static void add_coalesced(struct batch *b, const struct frame *f)
+{
+	uint8_t head[HEAD_MAX] __attribute__((aligned(8)));
+	const struct netvsp *dev = b->nc->dev;
+	uint32_t start, len, flags, csum, room = section_room(dev);
+	struct frame valid = { .csum = FRAME_CSUM_VALID, .n_iov = f->n_iov, .len = f->len };
+
+	/* Its checksum was judged segment by segment; the field itself means nothing any more. */
+	memcpy(valid.iov, f->iov, f->n_iov * sizeof(f->iov[0]));
+	csum = csum_value(dev, &valid);
+	for (start = 0; start < f->len; start += len) {
+		len = f->len - start < room ? f->len - start : room;
+		flags = RNDIS_PACKET_SUBALLOC | (start ? 0 : RNDIS_PACKET_FIRST) |
+			(start + len == f->len ? RNDIS_PACKET_LAST : 0);
+		add_range(b, head, build_head(b, f, len, flags, csum, head), f, start, len);
+		stat_inc(&b->nc->stats.rx_fragments);
+	}
+	stat_inc(&b->nc->stats.rx_rsc);
+	b->packets++;
+	b->bytes += f->len;
+}
+
+static void add_frame(struct batch *b, const struct frame *f)
+{
+	struct netvsp *dev = b->nc->dev;
+	struct offload_segmenter seg;
+	uint32_t need = sections_for(dev, f);
+	struct frame one;
+
+	if (f->gso_type != FRAME_GSO_NONE && !rsc_on(dev, f)) {
+		/* RSC was turned off after the backend had coalesced. */
+		if (offload_segment_begin(&seg, f) < 0)
+			return;
+		while (offload_segment_next(&seg, &one)) {
+			one.vlan = f->vlan;
+			one.vlan_tci = f->vlan_tci;
+			one.hash = f->hash;
+			one.hash_type = f->hash_type;
+			add_frame(b, &one);
+		}
+		return;
+	}
+	if (need > NETVSP_FRAGMENTS_MAX || !need_sections(b, need)) {
+		stat_inc(&b->nc->stats.rx_no_room);
+		return;
+	}
+	if (b->n_used + need > dev->opt.ranges && b->n_used)
+		write_transfer(b, NVSP_CHANNEL_DATA);
+	if (f->gso_type == FRAME_GSO_NONE)
+		add_plain(b, f);
+	else
+		add_coalesced(b, f);
+	if (b->n_used >= dev->opt.ranges)
+		write_transfer(b, NVSP_CHANNEL_DATA);
+}
+
+/* All frames whose @where is @index go to that channel, in one batch of its ring. */
+static void deliver(struct netvsp *dev, unsigned int index, const struct frame *f,
+		    const uint8_t *where, unsigned int n)
+{
+	struct netvsp_channel *nc = dev->chan[index];
+	struct batch b;
+	unsigned int i;
+	uint32_t want = 0;
+	bool signal;
+
+	b.nc = nc;
+	b.at = b.n = b.n_used = b.packets = b.bytes = 0;
+	pthread_mutex_lock(&nc->ch->out_lock);
+	ring_out_begin(&nc->ch->out);
+	for (i = 0; i < n; i++)
+		want += where[i] == index && f[i].gso_type == FRAME_GSO_NONE;
+	need_sections(&b, want);
+	for (i = 0; i < n; i++) {
+		if (where[i] == index)
+			add_frame(&b, &f[i]);
+	}
+	write_transfer(&b, NVSP_CHANNEL_DATA);
+	sections_give(&dev->recv, b.section + b.at, b.n - b.at);
+	signal = ring_out_end(&nc->ch->out);
+	pthread_mutex_unlock(&nc->ch->out_lock);
+	if (signal)
+		vmbus_signal(nc->ch);
+}
+
+bool netvsp_send_rndis(struct netvsp_channel *nc, const void *msg, uint32_t len)
+{
+	struct netvsp *dev = nc->dev;
+	struct batch b = { .nc = nc };
+	struct frame none;
+	bool ok;
+
+	frame_clear(&none);
+	if (!dev->recv.gpadl || len > dev->recv.size || !need_sections(&b, 1))
+		return false;
+	if (!ring_out_room(&nc->ch->out, sizeof(b.t.h) + sizeof(b.t.range[0]) + NVSP_BYTES)) {
+		sections_give(&dev->recv, b.section, 1);
+		return false;
+	}
+	add_range(&b, msg, len, &none, 0, 0);
+	ok = write_transfer(&b, NVSP_CHANNEL_CONTROL);
+	/* Lost to a fault: the message has been dealt with all the same. */
+	return ok || fault_armed[FAULT_NETVSP_RECEIVE];
+}
+
+static bool passes_filter(const struct netvsp *dev, const struct frame *f)
+{
+	static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	uint8_t to[6];
+
+	if (dev->filter & NDIS_FILTER_PROMISCUOUS)
+		return true;
+	if (frame_copy_out(f, 0, to, sizeof(to)) < sizeof(to))
+		return false;
+	if (!(to[0] & 1))
+		return dev->filter & NDIS_FILTER_DIRECTED && !memcmp(to, dev->mac, sizeof(to));
+	if (!memcmp(to, broadcast, sizeof(to)))
+		return dev->filter & NDIS_FILTER_BROADCAST;
+	return dev->filter & (NDIS_FILTER_MULTICAST | NDIS_FILTER_ALL_MULTICAST);
+}
+
+/* Which channel takes a frame of queue @q: the hash decides, if its channel is open. */
+static unsigned int choose(const struct netvsp *dev, const struct frame *f)
+{
+	unsigned int index = rss_queue(&dev->rss, f->hash, dev->rss.types ? f->hash_type : 0);
+
+	return index < dev->n_queues && dev->chan[index]->ch ? index : 0;
+}
+
+static void distribute(struct netvsp_channel *nc, unsigned int n)
+{
+	struct netvsp *dev = nc->dev;
+	uint8_t where[NETVSP_BATCH];
+	uint64_t touched = 0;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (!passes_filter(dev, &nc->rx[i])) {
+			stat_inc(&nc->stats.rx_filtered);
+			where[i] = UINT8_MAX;
+			continue;
+		}
+		where[i] = (uint8_t)choose(dev, &nc->rx[i]);
+		touched |= 1ull << where[i];
+	}
+	for (; touched; touched &= touched - 1)
+		deliver(dev, (unsigned int)__builtin_ctzll(touched), nc->rx, where, n);
+}
+
+/* How many frames of any kind the guest can take now; 0 = it will ring when it can. */
+static unsigned int room(struct netvsp_channel *nc)
+{
+	struct netvsp *dev = nc->dev;
+	struct vmbus_channel *ch = nc->ch ? nc->ch : dev->chan[0]->ch;
+	uint32_t per_frame = 1, bytes, n_free, n;
+	bool fits;
+
+	if (dev->rsc4 || dev->rsc6)
+		per_frame = (FRAME_LEN_MAX + section_room(dev) - 1) / section_room(dev);
+	bytes = (uint32_t)sizeof(struct vmbus_transfer_pages) + 8 * per_frame + NVSP_BYTES +
+		VMBUS_TRAILER;
+	pthread_mutex_lock(&ch->out_lock);
+	ring_out_begin(&ch->out);
+	n = ch->out.free / bytes;
+	n_free = __atomic_load_n(&dev->recv.n_free, __ATOMIC_RELAXED) / per_frame;
+	if (n < 2 || !n_free) {
+		stat_inc(&nc->stats.rx_stalls);
+		__atomic_fetch_or(&dev->rx_stalled, 1ull << nc->index, __ATOMIC_ACQ_REL);
+		fits = n >= 2 || ring_out_want(&ch->out, ch->out.r.size / 8);
+		n_free = __atomic_load_n(&dev->recv.n_free, __ATOMIC_ACQUIRE) / per_frame;
+		n = fits && n_free ? 2 : 0;
+	}
+	pthread_mutex_unlock(&ch->out_lock);
+	n--; /* the ring is never filled to the last byte */
+	if (n == UINT32_MAX)
+		return 0;
+	if (n > n_free)
+		n = n_free;
+	return n < NETVSP_BATCH ? n : NETVSP_BATCH;
+}
+
+static void watch(struct netvsp_channel *nc, bool on)
+{
+	if (nc->rx_watched == on || nc->rx_fd.fd < 0)
+		return;
+	if (nc->rx_added)
+		loop_mod(nc->loop, &nc->rx_fd, on ? EPOLLIN : 0);
+	else
+		loop_add(nc->loop, &nc->rx_fd, EPOLLIN);
+	nc->rx_added = true;
+	nc->rx_watched = on;
+}
+
+/* What waited in the backend while nothing was received is not for this session. */
+static void flush_backend(struct netvsp_channel *nc)
+{
+	unsigned int i;
+
+	for (i = 0; i < 64 && backend_rx(nc->dev->backend, nc->index, nc->rx, NETVSP_BATCH); i++)
+		;
+}
+
+enum rx_end { RX_MORE, RX_IDLE, RX_STALLED, RX_OFF };
+
+static enum rx_end run_batch(struct netvsp_channel *nc)
+{
+	struct netvsp *dev = nc->dev;
+	enum rx_end end = RX_MORE;
+	unsigned int n;
+
+	pthread_rwlock_rdlock(&dev->lock);
+	if (!netvsp_can_receive(dev) || nc->index >= dev->backend->n_active) {
+		end = RX_OFF;
+	} else if (nc->flush_rx) {
+		nc->flush_rx = false;
+		flush_backend(nc);
+	} else if (!(n = room(nc))) {
+		end = RX_STALLED;
+	} else {
+		n = backend_rx(dev->backend, nc->index, nc->rx, n);
+		if (n)
+			distribute(nc, n);
+		else if (!backend_rx_arm(dev->backend, nc->index))
+			end = RX_IDLE;
+	}
+	pthread_rwlock_unlock(&dev->lock);
+	return end;
+}
+
+void netvsp_rx_run(struct netvsp_channel *nc)
+{
+	unsigned int turns;
+
+	if (nc->rx_fd.fd < 0)
+		return;
+	for (turns = 0; turns < TURNS_MAX; turns++) {
+		switch (run_batch(nc)) {
+		case RX_MORE:
+			continue;
+		case RX_IDLE:
+			watch(nc, true);
+			return;
+		default:
+			watch(nc, false);
+			return;
+		}
+	}
+	loop_post(nc->loop, &nc->rx_work);
+}
+
+void netvsp_rx_ready(struct loop_fd *lfd, uint32_t events)
+{
+	netvsp_rx_run(container_of(lfd, struct netvsp_channel, rx_fd));
+}

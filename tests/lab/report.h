@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* report.h: where everything is: vCPUs and loops, on stderr (report.c). */
+#ifndef HVLAB_REPORT_H
+#define HVLAB_REPORT_H
+
+struct vm;
+
+/** report_load() - read --symbols now, so that a bad file is told at once; fatal */
+void report_load(struct vm *vm);
+
+/**
+ * report_all() - print registers and stack of every vCPU, and what each loop is doing
+ *
+ * The caller has paused the vCPUs, or tried to: one that did not stop is in hvlab's own code, and
+ * that is what is printed for it. Context: main().
+ */
+void report_all(struct vm *vm);
+
+#endif
