@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/compiler.h>
 #include <linux/errno.h>
+#include <linux/nospec.h>
+#include <linux/overflow.h>
 #include <linux/slab.h>
 #include <asm/barrier.h>
 
@@ -16,7 +18,7 @@
  * @n_sections: sections of the send buffer that belong to this queue, below NVA_NO_SECTION, may be 0
  * @node: NUMA node of the queue's CPU, or NUMA_NO_NODE
  *
- * Context: process.
+ * Context: process. nva_slots_match() may be called meanwhile and finds nothing.
  * Return: 0, -EINVAL, or -ENOMEM with nothing allocated.
  */
 int nva_slots_init(struct nva_slots *s, u32 size, u32 n_sections, int node)
@@ -25,15 +27,14 @@ int nva_slots_init(struct nva_slots *s, u32 size, u32 n_sections, int node)
 
 	if (!size || size > NVA_SLOTS_MAX || size & (size - 1) || n_sections >= NVA_NO_SECTION)
 		return -EINVAL;
-	s->slot = kvcalloc_node(size, sizeof(*s->slot), GFP_KERNEL, node);
-	s->stack = kvcalloc_node(size, sizeof(*s->stack), GFP_KERNEL, node);
-	s->returned = kvcalloc_node(size, sizeof(*s->returned), GFP_KERNEL, node);
-	s->section_stack = kvcalloc_node(n_sections + 1, sizeof(*s->section_stack), GFP_KERNEL, node);
+	s->slot = kvzalloc_node(array_size(size, sizeof(*s->slot)), GFP_KERNEL, node);
+	s->stack = kvzalloc_node(array_size(size, sizeof(*s->stack)), GFP_KERNEL, node);
+	s->returned = kvzalloc_node(array_size(size, sizeof(*s->returned)), GFP_KERNEL, node);
+	s->section_stack = kvzalloc_node(array_size(n_sections + 1, sizeof(*s->section_stack)), GFP_KERNEL, node);
 	if (!s->slot || !s->stack || !s->returned || !s->section_stack) {
 		nva_slots_free(s);
 		return -ENOMEM;
 	}
-	s->size = size;
 	s->n_sections = n_sections;
 	for (i = 0; i < size; i++)
 		s->stack[i] = size - 1 - i;
@@ -43,6 +44,8 @@ int nva_slots_init(struct nva_slots *s, u32 size, u32 n_sections, int node)
 	s->n_free_sections = n_sections;
 	s->head = 0;
 	s->tail = 0;
+	/* the completer may look already; pairs with nva_slots_match() */
+	smp_store_release(&s->size, size);
 	return 0;
 }
 
@@ -178,11 +181,13 @@ void nva_slots_arm(struct nva_slot *slot, u64 id)
 struct nva_slot *nva_slots_match(struct nva_slots *s, u64 id)
 {
 	u64 index = (id & ID_SLOT_MASK) - 1;
+	/* pairs with nva_slots_init() */
+	u32 size = smp_load_acquire(&s->size);
 	struct nva_slot *slot;
 
-	if (index >= s->size)
+	if (index >= size)
 		return NULL;
-	slot = &s->slot[array_index_nospec(index, s->size)];
+	slot = &s->slot[array_index_nospec(index, size)];
 	/* pairs with nva_slots_arm() */
 	if (smp_load_acquire(&slot->id) != id)
 		return NULL;
