@@ -248,6 +248,17 @@ static void write_serial(struct aml *a, const char *name, unsigned int uid, uint
 	aml_end(a);
 }
 
+/* Without an interrupt: the guest asks it for the time and nothing else. */
+static void write_clock(struct aml *a)
+{
+	aml_device(a, "RTC_");
+	aml_name_eisaid(a, "_HID", "PNP0B00");
+	aml_resources(a, "_CRS");
+	aml_io(a, PLATFORM_CLOCK_PORTS, 2);
+	aml_resources_end(a);
+	aml_end(a);
+}
+
 static void write_vmbus(struct aml *a, const struct vm *vm)
 {
 	/* The module device owns the windows that Linux hands out to vPCI and framebuffers. */
@@ -316,6 +327,7 @@ static uint64_t write_dsdt(struct acpi *acpi)
 	aml_scope(a, "_SB_");
 	write_serial(a, "COM1", 1, SERIAL_COM1, VM_GSI_COM1);
 	write_serial(a, "COM2", 2, SERIAL_COM2, VM_GSI_COM2);
+	write_clock(a);
 	write_vmbus(a, acpi->vm);
 	if (acpi->pci)
 		write_pci(a);

@@ -9,8 +9,13 @@
 #include "options.h"
 #include "vm.h"
 
+extern const struct device_type vmbus_type;
+extern const struct device_type netvsp_type;
+
 static const struct device_type *const types[] = {
-	/* struct device_type of each device, e.g. &netvsp_device; always-there ones first */
+	/* always-there ones first */
+	&vmbus_type,
+	&netvsp_type,
 	NULL,
 };
 

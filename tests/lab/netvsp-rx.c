@@ -148,7 +148,7 @@ static uint32_t build_head(struct batch *b, const struct frame *f, uint32_t data
 	p->h.type = RNDIS_PACKET;
 	p->data_bytes = data_bytes;
 	p->ppi_offset = sizeof(*p) - RNDIS_HEADER;
-	if (f->vlan && dev->capabilities & NVSP_CAP_8021Q)
+	if (f->vlan)
 		at = add_ppi(p, at, name, RNDIS_PPI_VLAN, RNDIS_VLAN_PPI(f->vlan_tci));
 	if (csum)
 		at = add_ppi(p, at, name, RNDIS_PPI_CSUM, csum);
@@ -404,6 +404,9 @@ static bool passes_filter(const struct netvsp *dev, const struct frame *f)
 	static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	uint8_t to[6];
 
+	/* A guest that has not said it takes tags beside the data gets no tagged frames. */
+	if (f->vlan && !(dev->capabilities & NVSP_CAP_8021Q))
+		return false;
 	if (dev->filter & NDIS_FILTER_PROMISCUOUS)
 		return true;
 	if (frame_copy_out(f, 0, to, sizeof(to)) < sizeof(to))

@@ -43,7 +43,7 @@
 /**
  * struct netvsp_options - what the command line says of a NIC
  * @ranges: frames in one transfer page packet, at most
- * @tx_csum, @rx_csum, @lso, @rsc, @vlan, @rss: offered at all
+ * @tx_csum, @rx_csum, @lso, @rsc, @rss: offered at all
  */
 struct netvsp_options {
 	uint8_t mac[6];
@@ -57,7 +57,6 @@ struct netvsp_options {
 	bool rx_csum;
 	bool lso;
 	bool rsc;
-	bool vlan;
 	bool rss;
 	const char *name;
 };
@@ -231,6 +230,9 @@ bool netvsp_can_receive(const struct netvsp *dev);
 
 /** netvsp_receive_changed() - have the receive side look again. Any thread. */
 void netvsp_receive_changed(struct netvsp *dev);
+
+/** netvsp_set_filter() - what is received from now on. Lock held for writing. */
+void netvsp_set_filter(struct netvsp *dev, uint32_t filter);
 
 /** netvsp_session_reset() - forget what the guest's driver had set up. Lock held for writing. */
 void netvsp_session_reset(struct netvsp *dev);

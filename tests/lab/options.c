@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "devices.h"
+#include "fault.h"
 #include "log.h"
 #include "options.h"
 
@@ -110,7 +111,7 @@ static void set_device(struct options *opt, const char *option, const char *text
 
 enum {
 	OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_CPUS, OPT_NUMA, OPT_MEM, OPT_IO_THREADS, OPT_CPU,
-	OPT_VMBUS_MAX, OPT_FAULTS, OPT_DEADLINE, OPT_ON_PANIC, OPT_RESULTS, OPT_CONSOLE,
+	OPT_VMBUS_MAX, OPT_FAULTS, OPT_LIST_FAULTS, OPT_DEADLINE, OPT_ON_PANIC, OPT_RESULTS, OPT_CONSOLE,
 	OPT_SYMBOLS, OPT_GDB, OPT_VERBOSE, OPT_HELP, OPT_COUNT,
 };
 
@@ -130,6 +131,7 @@ static const struct {
 		      "show these to the guest: auto, on, off (auto)" },
 	[OPT_VMBUS_MAX] = { "vmbus-max", "VERSION", "newest VMBus version offered (5.3)" },
 	[OPT_FAULTS] = { "faults", "FILE", "script of faults to inject" },
+	[OPT_LIST_FAULTS] = { "list-faults", NULL, "print where faults can strike, and exit" },
 	[OPT_DEADLINE] = { "deadline", "SEC", "end after so long, 0 = never (0)" },
 	[OPT_ON_PANIC] = { "on-panic", "stop|continue", "when the guest reports a panic (stop)" },
 	[OPT_RESULTS] = { "results", "FILE", "write results and statistics as JSON" },
@@ -198,6 +200,9 @@ static void set(struct options *opt, unsigned int which, const char *value)
 			log_fatal(EXIT_USAGE, "%s: %s", value, strerror(errno));
 		opt->faults = value;
 		break;
+	case OPT_LIST_FAULTS:
+		fault_list();
+		exit(EXIT_PASS);
 	case OPT_DEADLINE:
 		opt->deadline = number(name, value, 0, DEADLINE_MAX);
 		break;

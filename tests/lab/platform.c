@@ -13,7 +13,6 @@
 #include "platform.h"
 #include "vm.h"
 
-#define CMOS_INDEX		0x70
 #define CMOS_STATUS_A		0x0a
 #define CMOS_STATUS_B		0x0b
 #define CMOS_STATUS_D		0x0d
@@ -133,7 +132,7 @@ static const struct bus_ops acpi_ops = { .read = acpi_read, .write = acpi_port_w
 
 void platform_create(struct vm *vm)
 {
-	if (vm_pio_register(vm, CMOS_INDEX, 2, "cmos", &cmos_ops, vm) ||
+	if (vm_pio_register(vm, PLATFORM_CLOCK_PORTS, 2, "cmos", &cmos_ops, vm) ||
 	    vm_pio_register(vm, KEYBOARD_COMMAND, 1, "keyboard", &keyboard_ops, vm) ||
 	    vm_pio_register(vm, RESET_CONTROL, 1, "reset", &reset_control_ops, vm) ||
 	    vm_pio_register(vm, PLATFORM_ACPI_PORTS, 4, "acpi", &acpi_ops, vm))

@@ -316,10 +316,12 @@ static uint32_t set_parameter(struct netvsp *dev, const uint8_t *in, uint32_t in
 
 static uint32_t set_filter(struct netvsp *dev, const uint8_t *in, uint32_t in_len)
 {
-	if (in_len < sizeof(dev->filter))
+	uint32_t filter;
+
+	if (in_len < sizeof(filter))
 		return RNDIS_STATUS_INVALID_LENGTH;
-	memcpy(&dev->filter, in, sizeof(dev->filter));
-	netvsp_receive_changed(dev);
+	memcpy(&filter, in, sizeof(filter));
+	netvsp_set_filter(dev, filter);
 	return RNDIS_STATUS_SUCCESS;
 }
 

@@ -184,8 +184,13 @@ static void *vcpu_main(void *arg)
 	pthread_setname_np(pthread_self(), name);
 	__atomic_store_n(&vcpu->tid, gettid(), __ATOMIC_RELAXED);
 	while (rest(vcpu)) {
-		while (ioctl(vcpu->fd, KVM_RUN, 0) == 0 || errno == EAGAIN)
-			exit_handle(vcpu);
+		/* EAGAIN: a processor that waited for its start-up message got it. */
+		for (;;) {
+			if (ioctl(vcpu->fd, KVM_RUN, 0) == 0)
+				exit_handle(vcpu);
+			else if (errno != EAGAIN)
+				break;
+		}
 		if (errno != EINTR) {
 			vm_stop(vcpu->vm, VM_END_INTERNAL, 0, "vp %u: KVM_RUN: %s", vcpu->vp,
 				strerror(errno));

@@ -471,6 +471,9 @@ static int create(struct vm *vm, struct device_args *args, char *err, size_t n)
 
 	if (!bus)
 		log_fatal(EXIT_INTERNAL, "out of memory");
+	/* A script that cannot be read is bad input, whatever the errno. */
+	if (fault_load(vm, vm->opt->faults, err, n))
+		return -EINVAL;
 	bus->vm = vm;
 	bus->max = vm->opt->vmbus_max;
 	bus->next_serial = 1;
