@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The table of device types. A new one adds its declaration and its line here. */
+/* The table of device types. A new one adds its header and its line here. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "log.h"
 #include "options.h"
 #include "vm.h"
+#include "vmbus.h"
 
 extern const struct device_type vmbus_type;
 extern const struct device_type netvsp_type;

@@ -58,6 +58,7 @@ struct options {
 	const char *console;		/* file, "-" or NULL */
 	const char *symbols;		/* System.map or vmlinux, or NULL */
 	unsigned int gdb_port;		/* 0 = no stub */
+	uint32_t gdb_address;		/* IPv4, network order */
 	bool gdb_wait;			/* vCPUs wait for the debugger */
 	enum option_auto cpu_xsave;	/* show XSAVE and AVX to the guest */
 	enum option_auto cpu_rep;	/* show ERMS and FSRM to the guest */
