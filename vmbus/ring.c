@@ -47,9 +47,6 @@ static_assert(__same_type(((struct hv_ring_buffer_info *)0)->ring_datasize, u32)
 static_assert(__same_type(((struct hv_ring_buffer_info *)0)->pkt_buffer_size, u32));
 static_assert(sizeof(unsigned long) == sizeof(u64), "x86-64 and arm64 only");
 
-/* Descriptor and trailer: no packet is shorter. */
-#define MIN_PACKET ((u32)sizeof(struct vmpacket_descriptor) + HVA_TRAILER)
-
 /* The descriptor counts in units of HVA_ALIGN, in 16 bits. */
 #define MAX_PACKET ((u32)U16_MAX * HVA_ALIGN)
 
@@ -470,8 +467,6 @@ int hva_read_next(struct hva_reader *reader, struct hva_packet *packet)
 		}
 		if (available >= reader->size - reader->taken)
 			return lose(reader, &reader->hc->stats.rx_bad_index, "inbound index");
-		if (available < MIN_PACKET)
-			return lose(reader, &reader->hc->stats.rx_bad_length, "inbound packet length");
 		rc = take(reader, available, packet);
 		if (rc)
 			return rc;
