@@ -46,7 +46,7 @@
 #define CONTACT 14
 #define VERSION_RESPONSE 15
 #define VERSION_4_0 0x40000
-#define SPINS 200000000ULL
+#define PATIENCE 10000000000ULL	/* TSC cycles: seconds, for a loaded host */
 
 struct slot {
 	volatile uint32_t type;
@@ -237,7 +237,7 @@ static void contact(void)
 /* Wait until the masked byte or word is what is wanted. */
 static bool wait_type(const struct slot *slot, bool full)
 {
-	uint64_t end = rdtsc() + SPINS * 20;
+	uint64_t end = rdtsc() + PATIENCE;
 
 	while (!slot->type == full)
 		if (rdtsc() > end)
@@ -247,7 +247,7 @@ static bool wait_type(const struct slot *slot, bool full)
 
 static bool wait_pending(const struct slot *slot)
 {
-	uint64_t end = rdtsc() + SPINS * 20;
+	uint64_t end = rdtsc() + PATIENCE;
 
 	while (!(slot->flags & 1))
 		if (rdtsc() > end)
@@ -257,7 +257,7 @@ static bool wait_pending(const struct slot *slot)
 
 static void expect_interrupts(const char *what, unsigned int n)
 {
-	uint64_t end = rdtsc() + SPINS;
+	uint64_t end = rdtsc() + PATIENCE;
 
 	/* KVM delivers at the next entry: sti with a moment after it. */
 	while (bare_interrupts < n && rdtsc() < end)
