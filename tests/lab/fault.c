@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control.h"
 #include "log.h"
 #include "options.h"
 #include "stats.h"
@@ -336,6 +337,27 @@ static void dump(void *o, struct json_object *into)
 	pthread_mutex_unlock(&faults.lock);
 }
 
+/* ``do faults fired``: how often rules fired so far, for a guest that waits for one. */
+static int verb(void *o, int argc, char **argv, char *answer, size_t n)
+{
+	unsigned int silent = 0;
+	uint64_t fired = 0;
+	struct rule *rule;
+
+	if (argc != 1 || strcmp(argv[0], "fired")) {
+		snprintf(answer, n, "fired");
+		return -EINVAL;
+	}
+	pthread_mutex_lock(&faults.lock);
+	for (rule = faults.rules; rule < faults.rules + faults.n_rules; rule++) {
+		fired += rule->fired;
+		silent += !rule->fired;
+	}
+	pthread_mutex_unlock(&faults.lock);
+	snprintf(answer, n, "%" PRIu64 " %u", fired, silent);
+	return 0;
+}
+
 static int load_lines(FILE *f, const char *path, char *err, size_t n)
 {
 	char line[LINE_MAX_BYTES], why[160];
@@ -401,7 +423,7 @@ int fault_load(struct vm *vm, const char *path, char *err, size_t n)
 	for (i = 0; i < faults.n_rules; i++)
 		fault_armed[faults.rules[i].point] = true;
 	stats_add_source(vm, "faults", dump, NULL);
-	return 0;
+	return control_register(vm, "faults", verb, NULL);
 }
 
 void fault_list(void)
