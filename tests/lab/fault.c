@@ -376,12 +376,15 @@ static int load_lines(FILE *f, const char *path, char *err, size_t n)
 		got = parse_line(line, &rule, why, sizeof(why));
 		if (got < 0) {
 			snprintf(err, n, "%s:%u: %s", path, number, why);
+			free(rule.object);
 			return got;
 		}
 		if (!got)
 			continue;
 		if (faults.n_rules == RULES_MAX) {
 			snprintf(err, n, "%s:%u: more than %u rules", path, number, RULES_MAX);
+			free(rule.object);
+			free(rule.text);
 			return -EINVAL;
 		}
 		faults.rules[faults.n_rules++] = rule;
@@ -397,12 +400,29 @@ static int load_lines(FILE *f, const char *path, char *err, size_t n)
 	return 0;
 }
 
+static void unload(void)
+{
+	struct rule *rule;
+
+	for (rule = faults.rules; rule < faults.rules + faults.n_rules; rule++) {
+		free(rule->text);
+		free(rule->object);
+	}
+	free(faults.rules);
+	free(faults.path);
+	faults.rules = NULL;
+	faults.path = NULL;
+	faults.n_rules = 0;
+	memset(fault_armed, 0, sizeof(fault_armed));
+}
+
 int fault_load(struct vm *vm, const char *path, char *err, size_t n)
 {
 	unsigned int i;
 	FILE *f;
 	int ret;
 
+	unload();
 	if (!path)
 		return 0;
 	f = fopen(path, "re");

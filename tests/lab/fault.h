@@ -141,7 +141,7 @@ extern bool fault_armed[FAULT_POINTS];
 /**
  * fault_load() - read the script given with --faults and register the results' ``faults``
  * @vm: for events and statistics
- * @path: script, or NULL: no faults, nothing is registered
+ * @path: script, or NULL: no faults, nothing is registered; replaces what was loaded before
  * @err: on failure ``FILE:LINE: what is wrong``
  *
  * Before the vCPUs run. Return: 0, -EINVAL (bad script) or another negative errno (no such file).
