@@ -12,11 +12,13 @@
 
 extern const struct device_type vmbus_type;
 extern const struct device_type netvsp_type;
+extern const struct device_type virtio_net_type;
 
 static const struct device_type *const types[] = {
 	/* always-there ones first */
 	&vmbus_type,
 	&netvsp_type,
+	&virtio_net_type,
 	NULL,
 };
 

@@ -28,7 +28,7 @@ level1_image() {
 		stat -L -c '%s %Y' "$busybox"
 	} | sha256sum | cut -c1-16)
 	level1_initrd=$cache/images/level1-$release-$digest.cpio
-	[ ! -e "$level1_initrd" ] || {
+	! cache_has "$level1_initrd" || {
 		echo "$level1_initrd"
 		return
 	}
@@ -56,7 +56,7 @@ level1_image() {
 	done
 	(cd "$making/tree" && find . | cpio -o -H newc -R 0:0 --quiet) >"$making/image.cpio" ||
 		die "$EX_SPACE" "cannot write the first level's image"
-	rm -f "$cache"/images/level1-*.cpio
+	cache_sweep images 'level1-*.cpio'
 	mv "$making/image.cpio" "$level1_initrd"
 	cache_end
 	cache_unlock

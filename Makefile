@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# hvaccel. `make help` lists what can be made; the modules themselves are described in Kbuild.
+
+KVER ?= $(shell uname -r)
+KDIR ?= /lib/modules/$(KVER)/build
+
+package := $(shell sed -n 's/^PACKAGE_NAME="\(.*\)"$$/\1/p' dkms.conf)
+version := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
+names := $(shell sed -n 's/^BUILT_MODULE_NAME.*="\(.*\)"$$/\1/p' dkms.conf)
+
+# Where things go. INSTALL_MOD_PATH is kbuild's name for what packagers call DESTDIR.
+DESTDIR ?=
+INSTALL_MOD_PATH ?= $(DESTDIR)
+INSTALL_MOD_DIR ?= updates
+moddir = $(INSTALL_MOD_PATH)/lib/modules/$(release)/$(INSTALL_MOD_DIR)
+# Only where the kernel itself is: a packager's root gets its depmod at installation.
+depmod = [ ! -f '$(INSTALL_MOD_PATH)/lib/modules/$(release)/modules.builtin' ] || \
+	depmod $(if $(INSTALL_MOD_PATH),-b '$(INSTALL_MOD_PATH)') '$(release)'
+dkmsdir = $(DESTDIR)/usr/src/$(package)-$(version)
+dkmsfiles = COPYING Kbuild Makefile dkms.conf compat include netvsc-accel vmbus
+
+# The release that KDIR is for, whatever KVER says.
+utsrelease = $(KDIR)/include/generated/utsrelease.h
+release = $(or $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(utsrelease)' 2>/dev/null),$(KVER))
+
+kbuild = $(MAKE) -C '$(KDIR)' M='$(CURDIR)' KBUILD_EXTRA_SYMBOLS=
+
+.DEFAULT_GOAL := modules
+
+.PHONY: help
+help: ## list the targets
+	@echo 'Variables: KVER=RELEASE KDIR=HEADERS LLVM=1 DESTDIR=ROOT (or INSTALL_MOD_PATH=ROOT)'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+.PHONY: modules
+modules: headers-exist ## build the kernel modules for KVER (default: the running kernel)
+	+$(kbuild) modules
+
+.PHONY: demo
+demo: ## run hv_netvsc and hv_netvsc_accel side by side on a Hyper-V host of our own
+	@tests/demo
+
+.PHONY: check
+check: ## run the tests on one kernel; SUITE="unit lab ..." for some of them
+	@tests/check $(SUITE)
+
+.PHONY: matrix
+matrix: ## run every test on every kernel; SUITE= as for check
+	@tests/check --matrix $(SUITE)
+
+.PHONY: lint
+lint: ## checkpatch, sparse, W=1, shellcheck and the house rules
+	tests/lint
+
+.PHONY: install
+install: modules ## install the modules for KVER and run depmod
+	+$(kbuild) INSTALL_MOD_PATH='$(INSTALL_MOD_PATH)' INSTALL_MOD_DIR='$(INSTALL_MOD_DIR)' \
+		DEPMOD=true modules_install
+	$(depmod)
+
+.PHONY: uninstall
+uninstall: ## remove the modules that install put there, and run depmod
+	dir='$(moddir)'; [ ! -d "$$dir" ] || { find "$$dir" -type f \
+		\( $(foreach name,$(names),-name '$(name).ko*' -o) -false \) -print -delete; \
+		find "$$dir" -depth -type d -empty -delete; }
+	$(depmod)
+
+.PHONY: dkms
+dkms: ## register this source with DKMS, then build and install it for KVER
+	[ -n '$(DESTDIR)' ] || ! dkms status -m $(package) -v $(version) | grep -q . || \
+		dkms remove -m $(package) -v $(version) --all
+	rm -rf '$(dkmsdir)'
+	mkdir -p '$(dkmsdir)'
+	cp -r $(dkmsfiles) '$(dkmsdir)'
+	find '$(dkmsdir)' -name '*.o' -o -name '*.ko' -o -name '*.mod*' -o -name '.*.cmd' | xargs -r rm -f
+	rm -rf '$(dkmsdir)/compat/generated'
+	[ -n '$(DESTDIR)' ] || { dkms add -m $(package) -v $(version) && \
+		dkms install -m $(package) -v $(version) -k '$(KVER)'; }
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build
+	$(if $(wildcard $(KDIR)/Makefile),+$(kbuild) clean)
+
+# A build without headers ends with one line that names what is missing.
+.PHONY: headers-exist
+headers-exist:
+	@[ -f '$(KDIR)/Makefile' ] || { \
+		echo 'hvaccel: no kernel headers in $(KDIR); install those of $(KVER) or set KDIR=' >&2; \
+		exit 1; \
+	}
