@@ -18,7 +18,7 @@ moddir = $(INSTALL_MOD_PATH)/lib/modules/$(release)/$(INSTALL_MOD_DIR)
 depmod = [ ! -f '$(INSTALL_MOD_PATH)/lib/modules/$(release)/modules.builtin' ] || \
 	depmod $(if $(INSTALL_MOD_PATH),-b '$(INSTALL_MOD_PATH)') '$(release)'
 dkmsdir = $(DESTDIR)/usr/src/$(package)-$(version)
-dkmsfiles = COPYING Kbuild Makefile dkms.conf compat include vmbus
+dkmsfiles = COPYING Kbuild Makefile dkms.conf compat include netvsc-accel vmbus
 
 # The release that KDIR is for, whatever KVER says.
 utsrelease = $(KDIR)/include/generated/utsrelease.h
@@ -36,6 +36,18 @@ help: ## list the targets
 .PHONY: modules
 modules: headers-exist ## build the kernel modules for KVER (default: the running kernel)
 	+$(kbuild) modules
+
+.PHONY: demo
+demo: ## run hv_netvsc and hv_netvsc_accel side by side on a Hyper-V host of our own
+	@tests/demo
+
+.PHONY: check
+check: ## run the tests on one kernel; SUITE="unit lab ..." for some of them
+	@tests/check $(SUITE)
+
+.PHONY: matrix
+matrix: ## run every test on every kernel; SUITE= as for check
+	@tests/check --matrix $(SUITE)
 
 .PHONY: lint
 lint: ## checkpatch, sparse, W=1, shellcheck and the house rules

@@ -4,5 +4,25 @@
 # One probe for each API change that a shim in this folder bridges, by subject and then by name.
 # probe FLAG VERSION TEST... is explained in compat/generate.
 
+# page_pool's types had a header of their own from the day on that made them what they are.
+has_page_pool() {
+	has_header net/page_pool/types.h && has_line net/page_pool/types.h "$1"
+}
+
 # VMBus
 probe HAVE_HV_DRIVER_REMOVE_VOID 6.3 has_member linux/hyperv.h hv_driver 'void \(\*remove\)'
+probe HAVE_VMBUS_ALLOC_BUFFER 7.3 has_line linux/hyperv.h 'vmbus_alloc_buffer\('
+
+# Network devices
+probe HAVE_NETDEV_STAT_OPS 6.9 has_member linux/netdevice.h net_device 'struct netdev_stat_ops \*stat_ops'
+probe HAVE_NETIF_QUEUE_SET_NAPI 6.8 has_line linux/netdevice.h '^void netif_queue_set_napi\('
+probe HAVE_PAGE_POOL_QUEUE_IDX 6.12 has_page_pool 'unsigned int queue_idx;'
+probe HAVE_PAGE_POOL_TYPES 6.6 has_page_pool 'struct napi_struct \*napi;'
+probe HAVE_TIMER_CONTAINER_OF 6.16 has_line linux/timer.h '# *define timer_container_of\('
+probe HAVE_TIMER_DELETE 6.2 has_line linux/timer.h 'timer_delete_sync\('
+
+# ethtool
+probe HAVE_ETHTOOL_PUTS 6.8 has_line linux/ethtool.h 'ethtool_puts\('
+probe HAVE_ETHTOOL_RXFH_FIELDS 6.17 has_member linux/ethtool.h ethtool_ops '\(\*get_rxfh_fields\)'
+probe HAVE_ETHTOOL_RXFH_PARAM 6.8 has_line linux/ethtool.h '^struct ethtool_rxfh_param \{'
+probe HAVE_ETHTOOL_RX_RING_COUNT 6.19 has_member linux/ethtool.h ethtool_ops '\(\*get_rx_ring_count\)'

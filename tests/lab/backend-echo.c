@@ -26,7 +26,7 @@
 #define ICMP6_PING  128
 #define ICMP6_PONG  129
 
-static const uint8_t echo_mac[ETH_ALEN] = {0x02, 0, 0, 0, 0xec, 0x40};
+static const uint8_t echo_mac[ETH_ALEN] = { 0x02, 0, 0, 0, 0xec, 0x40 };
 
 struct echo {
 	struct backend be;
@@ -141,7 +141,7 @@ static unsigned int echo_rx(struct backend *be, unsigned int q, struct frame *f,
 
 static int echo_rx_fd(struct backend *be, unsigned int q)
 {
-	return -1;
+	return ((struct echo *)be)->ring[q].fd;
 }
 
 static bool echo_rx_arm(struct backend *be, unsigned int q)
@@ -176,7 +176,7 @@ static int echo_open(struct backend *be, struct device_args *args, char *err, si
 	memset(rings, 0, be->n_queues * sizeof(*echo->ring));
 	echo->ring = rings;
 	for (unsigned int q = 0; q < be->n_queues && !ret; q++)
-		ret = frame_ring_init(&echo->ring[q], depth, false);
+		ret = frame_ring_init(&echo->ring[q], depth);
 	if (ret) {
 		snprintf(err, n, "echo: %u queues of %llu bytes: %s", be->n_queues,
 			 (unsigned long long)depth, strerror(-ret));

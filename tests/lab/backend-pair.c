@@ -220,7 +220,7 @@ static int pair_open(struct backend *be, struct device_args *args, char *err, si
 		memset(rings, 0, be->n_queues * sizeof(*pair->ring));
 		pair->ring = rings;
 		for (unsigned int q = 0; q < be->n_queues && !ret; q++)
-			ret = frame_ring_init(&pair->ring[q], depth, true);
+			ret = frame_ring_init(&pair->ring[q], depth);
 		if (!ret)
 			ret = cable_plug(pair, name);
 		if (ret < 0)

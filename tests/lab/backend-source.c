@@ -34,7 +34,7 @@
 #define PORTS	     16384 /* source ports from SPORT_FIRST on */
 #define SPORT_FIRST  1024
 
-static const uint8_t source_mac[ETH_ALEN] = {0x02, 0, 0, 0, 0x50, 0xc0};
+static const uint8_t source_mac[ETH_ALEN] = { 0x02, 0, 0, 0, 0x50, 0xc0 };
 
 /* One flow's frame up to and including its sequence number, with everything else in place. */
 struct flow {
@@ -92,7 +92,7 @@ static uint64_t now_ns(void)
 
 static void timer_set(struct queue *queue, uint64_t ns)
 {
-	struct itimerspec at = {.it_value = {ns / NSEC_PER_SEC, ns % NSEC_PER_SEC}};
+	struct itimerspec at = { .it_value = { ns / NSEC_PER_SEC, ns % NSEC_PER_SEC } };
 
 	timerfd_settime(queue->timer, 0, &at, NULL);
 }
@@ -597,7 +597,7 @@ static int allocate(struct source *src)
 static int source_open(struct backend *be, struct device_args *args, char *err, size_t n)
 {
 	struct source *src = (struct source *)be;
-	struct config cfg = {.size = 64, .flows = 64, .dport = 9};
+	struct config cfg = { .size = 64, .flows = 64, .dport = 9 };
 	bool on = false;
 	int ret;
 
@@ -623,8 +623,8 @@ static int source_open(struct backend *be, struct device_args *args, char *err, 
 
 const struct backend_ops backend_source_ops = {
 	.name = "source",
-	.help = "source[:rate=PPS|max,size=B,flows=N,count=N,proto=udp|tcp,ip=4|6,dst=,src=,dport=N,"
-		"start=on|off]   max, 64, 64, endless, udp, 4, 10.68.0.2 or fd00:6876::2, 9, off",
+	.help = "source[:rate=PPS|max,size=B,flows=N,count=N,proto=udp|tcp,ip=4|6,"
+		"dst=IP,src=IP,dport=N,start=on|off]   max, 64, 64, endless, udp, 4, 10.68.0.2 or fd00:6876::2, 9, off",
 	.size = sizeof(struct source),
 	.open = source_open,
 	.close = source_close,

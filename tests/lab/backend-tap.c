@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -38,6 +39,7 @@ struct tap {
 	char ifname[IFNAMSIZ];
 	struct tap_queue {
 		int fd;
+		int poll; /* an epoll of fd while attached: a detached one is in error for good */
 		bool attached;
 		uint8_t *rx;
 	} queue[BACKEND_QUEUES_MAX];
@@ -64,7 +66,7 @@ static uint8_t header_gso(const struct frame *f)
 static bool push(void *o, const struct frame *f)
 {
 	const int *fd = o;
-	struct virtio_net_hdr hdr = {0};
+	struct virtio_net_hdr hdr = { 0 };
 	struct iovec iov[FRAME_IOV_MAX + 4];
 	uint32_t shift = f->vlan ? VLAN_HLEN : 0;
 	uint8_t tag[2 * ETH_ALEN + VLAN_HLEN];
@@ -179,7 +181,7 @@ static unsigned int tap_rx(struct backend *be, unsigned int q, struct frame *f, 
 
 	while (n < max && (size_t)(end - at) >= FRAME_LEN_MAX) {
 		struct virtio_net_hdr hdr;
-		struct iovec iov[2] = {{&hdr, sizeof(hdr)}, {at, FRAME_LEN_MAX}};
+		struct iovec iov[2] = { { &hdr, sizeof(hdr) }, { at, FRAME_LEN_MAX } };
 		ssize_t got = readv(queue->fd, iov, 2);
 
 		if (got < 0 && errno == EINTR)
@@ -202,7 +204,7 @@ static unsigned int tap_rx(struct backend *be, unsigned int q, struct frame *f, 
 
 static int tap_rx_fd(struct backend *be, unsigned int q)
 {
-	return ((struct tap *)be)->queue[q].fd;
+	return ((struct tap *)be)->queue[q].poll;
 }
 
 static bool tap_rx_arm(struct backend *be, unsigned int q)
@@ -214,17 +216,25 @@ static bool tap_rx_arm(struct backend *be, unsigned int q)
 
 static int attach(struct tap *tap, unsigned int q, bool on)
 {
-	struct ifreq ifr = {.ifr_flags = on ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE};
+	struct ifreq ifr = { .ifr_flags = on ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE };
 
-	if (tap->queue[q].attached == on)
+	struct epoll_event event = { .events = EPOLLIN };
+	struct tap_queue *queue = &tap->queue[q];
+
+	if (queue->attached == on)
 		return 0;
 	/* Nobody sends on a queue that is about to go; a frame on its way is lost, as on a NIC. */
-	if (!on)
-		__atomic_store_n(&tap->queue[q].attached, false, __ATOMIC_RELAXED);
-	if (ioctl(tap->queue[q].fd, TUNSETQUEUE, &ifr) < 0)
+	if (!on) {
+		__atomic_store_n(&queue->attached, false, __ATOMIC_RELAXED);
+		epoll_ctl(queue->poll, EPOLL_CTL_DEL, queue->fd, NULL);
+	}
+	if (ioctl(queue->fd, TUNSETQUEUE, &ifr) < 0)
 		return -errno;
-	if (on)
-		__atomic_store_n(&tap->queue[q].attached, true, __ATOMIC_RELAXED);
+	if (on) {
+		__atomic_store_n(&queue->attached, true, __ATOMIC_RELAXED);
+		if (epoll_ctl(queue->poll, EPOLL_CTL_ADD, queue->fd, &event) < 0)
+			return -errno;
+	}
 	return 0;
 }
 
@@ -269,6 +279,8 @@ static void tap_close(struct backend *be)
 	struct tap *tap = (struct tap *)be;
 
 	for (unsigned int q = 0; q < be->n_queues; q++) {
+		if (tap->queue[q].poll > 0)
+			close(tap->queue[q].poll);
 		if (tap->queue[q].fd > 0)
 			close(tap->queue[q].fd);
 		if (tap->queue[q].rx)
@@ -279,7 +291,8 @@ static void tap_close(struct backend *be)
 
 static int open_queue(struct tap *tap, unsigned int q)
 {
-	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	struct epoll_event event = { .events = EPOLLIN };
 	struct tap_queue *queue = &tap->queue[q];
 
 	queue->rx = mmap(NULL, RX_BYTES, PROT_READ | PROT_WRITE,
@@ -297,6 +310,9 @@ static int open_queue(struct tap *tap, unsigned int q)
 	if (ioctl(queue->fd, TUNSETIFF, &ifr) < 0)
 		return -errno;
 	queue->attached = true;
+	queue->poll = epoll_create1(EPOLL_CLOEXEC);
+	if (queue->poll < 0 || epoll_ctl(queue->poll, EPOLL_CTL_ADD, queue->fd, &event) < 0)
+		return -errno;
 	if (ioctl(queue->fd, TUNSETOFFLOAD, 0) < 0)
 		return -errno;
 	return q ? attach(tap, q, false) : 0;

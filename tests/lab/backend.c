@@ -41,6 +41,9 @@ static struct device_args *parse_spec(const char *spec, char *err, size_t n)
 		snprintf(err, n, "backend '%s': out of memory", spec);
 		return NULL;
 	}
+	for (char *p = text; *p; p++)
+		if (*p == ';')
+			*p = ',';
 	args = args_parse("backend", text, err, n);
 	free(text);
 	return args;

@@ -188,8 +188,7 @@ unsigned int backend_rx(struct backend *be, unsigned int q, struct frame *f, uns
  * Level triggered: readable (EPOLLIN) when backend_rx() has frames and the queue was armed. The
  * NIC never reads it.
  *
- * Return: the fd, or -1 for a backend which has frames on this queue only as a consequence of
- * backend_tx() on it (echo), or never (sink).
+ * Return: the fd, or -1 for a backend which never has frames (sink).
  */
 int backend_rx_fd(struct backend *be, unsigned int q);
 

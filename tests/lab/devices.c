@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The table of device types. A new one adds its declaration and its line here. */
+/* The table of device types. A new one adds its header and its line here. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,14 +8,17 @@
 #include "log.h"
 #include "options.h"
 #include "vm.h"
+#include "vmbus.h"
 
 extern const struct device_type vmbus_type;
 extern const struct device_type netvsp_type;
+extern const struct device_type virtio_net_type;
 
 static const struct device_type *const types[] = {
 	/* always-there ones first */
 	&vmbus_type,
 	&netvsp_type,
+	&virtio_net_type,
 	NULL,
 };
 

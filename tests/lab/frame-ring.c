@@ -18,10 +18,9 @@ struct record {
 
 _Static_assert(sizeof(struct record) <= ALIGN, "a record's head fits any gap");
 
-int frame_ring_init(struct frame_ring *r, size_t size, bool events)
+int frame_ring_init(struct frame_ring *r, size_t size)
 {
 	memset(r, 0, sizeof(*r));
-	r->fd = -1;
 	if (size < FRAME_RING_MIN)
 		return -EINVAL;
 	r->size = size & ~(size_t)(ALIGN - 1);
@@ -31,15 +30,13 @@ int frame_ring_init(struct frame_ring *r, size_t size, bool events)
 		r->bytes = NULL;
 		return -ENOMEM;
 	}
-	if (events) {
-		r->fd = eventfd(0, EFD_CLOEXEC);
-		if (r->fd < 0) {
-			int err = -errno;
+	r->fd = eventfd(0, EFD_CLOEXEC);
+	if (r->fd < 0) {
+		int err = -errno;
 
-			munmap(r->bytes, r->size);
-			r->bytes = NULL;
-			return err;
-		}
+		munmap(r->bytes, r->size);
+		r->bytes = NULL;
+		return err;
 	}
 	pthread_mutex_init(&r->lock, NULL);
 	return 0;
@@ -50,8 +47,7 @@ void frame_ring_free(struct frame_ring *r)
 	if (!r->bytes)
 		return;
 	munmap(r->bytes, r->size);
-	if (r->fd >= 0)
-		close(r->fd);
+	close(r->fd);
 	pthread_mutex_destroy(&r->lock);
 	r->bytes = NULL;
 }
@@ -146,8 +142,6 @@ bool frame_ring_arm(struct frame_ring *r)
 	if (r->slept)
 		woken(r);
 	__atomic_store_n(&r->tail, r->read, __ATOMIC_RELEASE);
-	if (r->fd < 0)
-		return r->read != __atomic_load_n(&r->head, __ATOMIC_ACQUIRE);
 	__atomic_store_n(&r->armed, true, __ATOMIC_SEQ_CST);
 	r->slept = true;
 	if (r->read == __atomic_load_n(&r->head, __ATOMIC_SEQ_CST))

@@ -21,7 +21,7 @@
 struct frame_ring {
 	uint8_t *bytes;
 	size_t size;
-	int fd; /* eventfd, -1 = the consumer never sleeps on it */
+	int fd; /* eventfd for a consumer who sleeps */
 
 	/* producers */
 	pthread_mutex_t lock __attribute__((aligned(64)));
@@ -42,11 +42,10 @@ struct frame_ring {
  * frame_ring_init() - make an empty ring
  * @r: the ring
  * @size: bytes, at least %FRAME_RING_MIN
- * @events: make an eventfd for a consumer who sleeps
  *
  * Return: 0 or a negative errno.
  */
-int frame_ring_init(struct frame_ring *r, size_t size, bool events);
+int frame_ring_init(struct frame_ring *r, size_t size);
 
 /** frame_ring_free() - undo frame_ring_init(); a zeroed ring is fine */
 void frame_ring_free(struct frame_ring *r);

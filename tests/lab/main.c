@@ -12,6 +12,7 @@
 
 #include "devices.h"
 #include "ending.h"
+#include "gdb.h"
 #include "loop.h"
 #include "machine.h"
 #include "options.h"
@@ -25,6 +26,8 @@
 #define PAUSE_TIMEOUT	(2 * NSEC_PER_SEC)
 #define SNAPSHOT_TIMEOUT (5 * NSEC_PER_SEC)
 #define STOP_TIMEOUT	(5 * NSEC_PER_SEC)
+/* A deadline does not end the guest in a debugger's hands; it is looked at again later. */
+#define GDB_EXTENSION	(10 * NSEC_PER_SEC)
 #define SIGNAL_STATUS	128
 
 static struct options options;
@@ -80,6 +83,7 @@ static void start(void)
 	if (err)
 		log_fatal(EXIT_INTERNAL, "cannot start a thread: %s", strerror(-err));
 	vm.start_ns = clock_ns();
+	gdb_create(&vm);
 	vcpu_start_all(&vm);
 }
 
@@ -112,6 +116,8 @@ static void wait_for_end(const sigset_t *set)
 		else if (sig > 0 && sig != ENDING_SIGNAL)
 			vm_stop(&vm, VM_END_SIGNAL, sig, "ended by signal %d (%s)", sig,
 				strsignal(sig));
+		else if (clock_ns() >= end && gdb_attached())
+			end = clock_ns() + GDB_EXTENSION;
 		else if (clock_ns() >= end)
 			vm_stop(&vm, VM_END_DEADLINE, 0, "the deadline of %u s has passed",
 				options.deadline);
@@ -187,6 +193,7 @@ static bool tear_down(const struct ending *end)
 	if (end->why == VM_END_DEADLINE || end->why == VM_END_TRIPLE_FAULT ||
 	    end->why == VM_END_PANIC || end->why == VM_END_INTERNAL)
 		report_all(&vm);
+	gdb_end(&vm);
 	left = vcpu_stop_all(&vm, STOP_TIMEOUT);
 	if (left)
 		log_warn("%u vCPU threads hang in hvlab's own code", left);

@@ -262,27 +262,32 @@ static bool need_sections(struct batch *b, uint32_t want)
 	return b->n >= want;
 }
 
+/*
+ * A real NIC delivers complete checksums, also of coalesced frames, and a guest may verify or
+ * forward what it gets. Returns the frame to deliver, NULL when its offload fields are wrong.
+ */
+static const struct frame *with_csum(const struct frame *f, struct frame *whole,
+				     struct offload_headers *h)
+{
+	if (f->csum != FRAME_CSUM_PARTIAL)
+		return f;
+	if (offload_csum_complete(f, whole, h))
+		return NULL;
+	whole->csum = FRAME_CSUM_VALID;
+	whole->gso_type = f->gso_type;
+	whole->vlan = f->vlan;
+	whole->vlan_tci = f->vlan_tci;
+	whole->hash = f->hash;
+	whole->hash_type = f->hash_type;
+	return whole;
+}
+
 static void add_plain(struct batch *b, const struct frame *f)
 {
 	const struct netvsp *dev = b->nc->dev;
 	uint8_t head[HEAD_MAX] __attribute__((aligned(8)));
-	struct offload_headers h;
-	struct frame whole;
 	uint32_t csum;
 
-	/* A real NIC delivers complete checksums, and a guest may forward what it gets. */
-	if (f->csum == FRAME_CSUM_PARTIAL) {
-		if (offload_csum_complete(f, &whole, &h)) {
-			stat_inc(&b->nc->stats.rx_filtered);
-			return;
-		}
-		whole.csum = FRAME_CSUM_VALID;
-		whole.vlan = f->vlan;
-		whole.vlan_tci = f->vlan_tci;
-		whole.hash = f->hash;
-		whole.hash_type = f->hash_type;
-		f = &whole;
-	}
 	if (f->len > dev->mtu + FRAME_LEN_MIN + 4 || f->len > section_room(dev)) {
 		stat_inc(&b->nc->stats.rx_too_long);
 		return;
@@ -299,11 +304,8 @@ static void add_coalesced(struct batch *b, const struct frame *f)
 	uint8_t head[HEAD_MAX] __attribute__((aligned(8)));
 	const struct netvsp *dev = b->nc->dev;
 	uint32_t start, len, flags, csum, room = section_room(dev);
-	struct frame valid = { .csum = FRAME_CSUM_VALID, .n_iov = f->n_iov, .len = f->len };
 
-	/* Its checksum was judged segment by segment; the field itself means nothing any more. */
-	memcpy(valid.iov, f->iov, f->n_iov * sizeof(f->iov[0]));
-	csum = csum_value(dev, &valid);
+	csum = csum_value(dev, f);
 	for (start = 0; start < f->len; start += len) {
 		len = f->len - start < room ? f->len - start : room;
 		flags = RNDIS_PACKET_SUBALLOC | (start ? 0 : RNDIS_PACKET_FIRST) |
@@ -319,8 +321,9 @@ static void add_coalesced(struct batch *b, const struct frame *f)
 static void add_frame(struct batch *b, const struct frame *f)
 {
 	struct netvsp *dev = b->nc->dev;
-	struct offload_segmenter seg;
 	uint32_t need = sections_for(dev, f);
+	struct offload_segmenter seg;
+	struct offload_headers h;
 	struct frame one;
 
 	if (f->gso_type != FRAME_GSO_NONE && !rsc_on(dev, f)) {
@@ -342,7 +345,10 @@ static void add_frame(struct batch *b, const struct frame *f)
 	}
 	if (b->n_used + need > dev->opt.ranges && b->n_used)
 		write_transfer(b, NVSP_CHANNEL_DATA);
-	if (f->gso_type == FRAME_GSO_NONE)
+	f = with_csum(f, &one, &h);
+	if (!f)
+		stat_inc(&b->nc->stats.rx_malformed);
+	else if (f->gso_type == FRAME_GSO_NONE)
 		add_plain(b, f);
 	else
 		add_coalesced(b, f);

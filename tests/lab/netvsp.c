@@ -290,6 +290,7 @@ static void dump_channel(const struct netvsp_channel *nc, struct json_object *in
 	stats_put_stat(into, "rx_filtered", &s->rx_filtered);
 	stats_put_stat(into, "rx_no_room", &s->rx_no_room);
 	stats_put_stat(into, "rx_too_long", &s->rx_too_long);
+	stats_put_stat(into, "rx_malformed", &s->rx_malformed);
 }
 
 static void dump(void *o, struct json_object *into)

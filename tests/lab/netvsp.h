@@ -140,6 +140,7 @@ struct netvsp_channel_stats {
 	stat_t rx_filtered;
 	stat_t rx_no_room;
 	stat_t rx_too_long;
+	stat_t rx_malformed;
 };
 
 /**

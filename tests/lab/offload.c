@@ -191,7 +191,7 @@ uint16_t offload_csum_fold(uint64_t sum)
 uint64_t offload_csum_pseudo(const struct offload_headers *h, uint32_t len)
 {
 	const uint8_t *ip = h->bytes + h->l3_off;
-	uint8_t tail[8] = {len >> 24, len >> 16, len >> 8, len, 0, 0, 0, h->l4};
+	uint8_t tail[8] = { len >> 24, len >> 16, len >> 8, len, 0, 0, 0, h->l4 };
 
 	return (h->l3 == 4 ? (uint64_t)fold(sum_flat(ip + IP4_SRC, 8)) :
 			     fold(sum_flat(ip + IP6_SRC, 32))) +

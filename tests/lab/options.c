@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The command line. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -75,17 +76,31 @@ static void set_on_panic(struct options *opt, const char *text)
 	opt->on_panic_continue = !strcmp(text, "continue");
 }
 
+/* [ADDRESS:]PORT[,wait] or /DEVICE[,wait] */
 static void set_gdb(struct options *opt, const char *text)
 {
-	char *copy = strdup(text), *comma = strchr(copy, ',');
+	char *copy = strdup(text), *comma = strchr(copy, ','), *colon, *port = copy;
+	struct in_addr address = { htonl(INADDR_LOOPBACK) };
 
 	if (comma) {
 		*comma++ = '\0';
 		if (strcmp(comma, "wait"))
-			log_fatal(EXIT_USAGE, "--gdb %s: PORT or PORT,wait is wanted", text);
+			log_fatal(EXIT_USAGE, "--gdb %s: [ADDRESS:]PORT or DEVICE, then perhaps ,wait", text);
 		opt->gdb_wait = true;
 	}
-	opt->gdb_port = number("gdb", copy, 1, 65535);
+	if (copy[0] == '/') {
+		opt->gdb_device = copy;
+		return;
+	}
+	colon = strchr(copy, ':');
+	if (colon) {
+		*colon = '\0';
+		port = colon + 1;
+		if (inet_pton(AF_INET, copy, &address) != 1)
+			log_fatal(EXIT_USAGE, "--gdb %s: '%s' is not an IPv4 address", text, copy);
+	}
+	opt->gdb_address = address.s_addr;
+	opt->gdb_port = number("gdb", port, 1, 65535);
 	free(copy);
 }
 
@@ -137,8 +152,8 @@ static const struct {
 	[OPT_RESULTS] = { "results", "FILE", "write results and statistics as JSON" },
 	[OPT_CONSOLE] = { "console", "FILE|-", "where the guest's COM1 goes (nowhere)" },
 	[OPT_SYMBOLS] = { "symbols", "FILE", "System.map, kallsyms or vmlinux, for reports" },
-	[OPT_GDB] = { "gdb", "PORT[,wait]", "serve gdb on 127.0.0.1; wait: before the first "
-		      "instruction" },
+	[OPT_GDB] = { "gdb", "[ADDRESS:]PORT|DEVICE[,wait]",
+		      "serve gdb; wait: before the first instruction" },
 	[OPT_VERBOSE] = { "verbose", NULL, "say more on stderr" },
 	[OPT_HELP] = { "help", NULL, "print this and exit" },
 };

@@ -229,7 +229,7 @@ static void msix_write(void *opaque, unsigned int vp, uint64_t offset, unsigned 
 
 void pci_function_add_msix(struct pci_function *fn, unsigned int bar, unsigned int n)
 {
-	struct pci_bar region = {.size = 2 * PCI_MSIX_MAX * MSIX_ENTRY, .opaque = fn};
+	struct pci_bar region = { .size = 2 * PCI_MSIX_MAX * MSIX_ENTRY, .opaque = fn };
 	uint8_t body[10];
 
 	_Static_assert(sizeof(fn->msix.entry[0]) == MSIX_ENTRY, "an entry is what the guest sees");

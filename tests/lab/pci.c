@@ -49,7 +49,7 @@ static void ecam_write(void *opaque, unsigned int vp, uint64_t offset, unsigned 
 	pci_config_write(fn, ECAM_REGISTER(offset), len, value);
 }
 
-static const struct bus_ops ecam = {.read = ecam_read, .write = ecam_write};
+static const struct bus_ops ecam = { .read = ecam_read, .write = ecam_write };
 
 /* Only what lies in the window that the ACPI tables promise: no BAR over RAM or another device. */
 static bool map(struct pci_function *fn, unsigned int n, uint64_t addr)
@@ -77,7 +77,7 @@ static int msi(struct pci_function *fn, uint64_t addr, uint32_t data)
 	return vm_irq_msi(fn->vm, addr, data);
 }
 
-static const struct pci_bus_ops root = {.map = map, .unmap = unmap, .msi = msi};
+static const struct pci_bus_ops root = { .map = map, .unmap = unmap, .msi = msi };
 
 int pci_plug(struct pci_function *fn)
 {

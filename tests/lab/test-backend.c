@@ -22,7 +22,7 @@
 #include "offload.h"
 #include "wire.h"
 
-static const uint8_t mac[6] = {0x02, 0, 0, 0, 0, 0x01};
+static const uint8_t mac[6] = { 0x02, 0, 0, 0, 0, 0x01 };
 static struct frame frames[256];
 static char err[256];
 
@@ -123,11 +123,11 @@ static void specs(void)
 
 static void source_all_queues(void)
 {
-	static const char *const kinds[] = {"", ",proto=tcp", ",ip=6", ",proto=tcp,ip=6"};
+	static const char *const kinds[] = { "", ",proto=tcp", ",ip=6", ",proto=tcp,ip=6" };
 	static struct rss rss;
 
 	for (unsigned int k = 0; k < 4; k++) {
-		uint64_t next[64] = {0}, got = 0;
+		uint64_t next[64] = { 0 }, got = 0;
 		struct backend *be;
 		char spec[64];
 
@@ -202,7 +202,7 @@ static void source_reconfigured(void)
 
 static bool readable(int fd, int ms)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	return poll(&p, 1, ms) == 1;
 }
@@ -284,7 +284,7 @@ static void sink_checks(void)
 
 static void echo_reflects(void)
 {
-	static const char *const kinds[] = {"", ",proto=tcp", ",ip=6", ",proto=tcp,ip=6"};
+	static const char *const kinds[] = { "", ",proto=tcp", ",ip=6", ",proto=tcp,ip=6" };
 	static struct frame sent[64];
 
 	for (unsigned int k = 0; k < 4; k++) {
@@ -333,16 +333,16 @@ static void echo_reflects(void)
 
 static void echo_answers(void)
 {
-	uint8_t arp[42] = {255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0,	 1, 8, 6,
-			   0,	1,   8,	  0,   6,   4,	 0, 1, 2, 0, 0,	 0, 0, 1,
-			   10,	0,   0,	  1,   0,   0,	 0, 0, 0, 0, 10, 0, 0, 2};
-	uint8_t ping[60] = {2,	0, 0,  0, 0xec, 0x40, 2, 0,  0, 0, 0, 1,  8, 0, 0x45,
-			    0,	0, 46, 0, 1,	0,    0, 64, 1, 0, 0, 10, 0, 0, 1,
-			    10, 0, 0,  2, 8,	0,    0, 0,  1, 2, 3, 4,  5};
+	uint8_t arp[42] = { 255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0,  1, 8, 6,
+			    0,	 1,   8,   0,	6,   4,	  0, 1, 2, 0, 0,  0, 0, 1,
+			    10,	 0,   0,   1,	0,   0,	  0, 0, 0, 0, 10, 0, 0, 2 };
+	uint8_t ping[60] = { 2,	 0, 0,	0, 0xec, 0x40, 2, 0,  0, 0, 0, 1,  8, 0, 0x45,
+			     0,	 0, 46, 0, 1,	 0,    0, 64, 1, 0, 0, 10, 0, 0, 1,
+			     10, 0, 0,	2, 8,	 0,    0, 0,  1, 2, 3, 4,  5 };
 	struct backend *be = open_or_fail("echo", 1);
 	struct frame f;
 	uint8_t got[64];
-	struct iovec v = {got + 34, 26};
+	struct iovec v = { got + 34, 26 };
 	uint16_t sum;
 
 	if (!be)
@@ -461,7 +461,7 @@ static void *pair_sender(void *o)
 static void pair_threads(void)
 {
 	struct backend *a = open_or_fail("pair:x", 2), *b = open_or_fail("pair:x", 3);
-	uint64_t got[3] = {0}, next[16] = {0}, missing = 0, dropped;
+	uint64_t got[3] = { 0 }, next[16] = { 0 }, missing = 0, dropped;
 	pthread_t sender;
 	int idle = 0;
 
@@ -512,7 +512,7 @@ static void pair_threads(void)
 
 static int tap_up(const char *name, const char *address)
 {
-	struct ifreq ifr = {0};
+	struct ifreq ifr = { 0 };
 	struct sockaddr_in *sin = (struct sockaddr_in *)&ifr.ifr_addr;
 	int s = socket(AF_INET, SOCK_DGRAM, 0), ret;
 
@@ -529,7 +529,7 @@ static int tap_up(const char *name, const char *address)
 
 static void tap_mac(const char *name, uint8_t *to)
 {
-	struct ifreq ifr = {0};
+	struct ifreq ifr = { 0 };
 	int s = socket(AF_INET, SOCK_DGRAM, 0);
 
 	strcpy(ifr.ifr_name, name);
@@ -582,8 +582,8 @@ static bool receives(int sock, uint8_t fill)
 
 static void tap_mode(const char *mode, unsigned int queues)
 {
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(7000)};
-	struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons(77)};
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(7000) };
+	struct sockaddr_in peer = { .sin_family = AF_INET, .sin_port = htons(77) };
 	uint8_t bytes[200], host[6], arp[42];
 	int sock = socket(AF_INET, SOCK_DGRAM, 0);
 	bool arrived = false, verify = !strcmp(mode, "verify");

@@ -133,31 +133,31 @@ static void flatten(const struct frame *f, uint8_t *p)
 }
 
 static const struct shape shapes[] = {
-	{.payload = 18},
-	{.payload = 1472, .sport = 9},
-	{.payload = 333, .tag = true},
-	{.payload = 1000, .v6 = true},
-	{.payload = 1001, .v6 = true, .extension = true},
-	{.payload = 1448, .tcp = true, .options = true},
-	{.payload = 0, .tcp = true},
-	{.payload = 1, .tcp = true, .v6 = true},
-	{.payload = 1437, .tcp = true, .v6 = true, .tag = true, .options = true},
-	{.payload = 65000, .tcp = true},
+	{ .payload = 18 },
+	{ .payload = 1472, .sport = 9 },
+	{ .payload = 333, .tag = true },
+	{ .payload = 1000, .v6 = true },
+	{ .payload = 1001, .v6 = true, .extension = true },
+	{ .payload = 1448, .tcp = true, .options = true },
+	{ .payload = 0, .tcp = true },
+	{ .payload = 1, .tcp = true, .v6 = true },
+	{ .payload = 1437, .tcp = true, .v6 = true, .tag = true, .options = true },
+	{ .payload = 65000, .tcp = true },
 };
 #define N_SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
 static void csum_vectors(void)
 {
 	/* RFC 1071 section 3: 00 01 f2 03 f4 f5 f6 f7 sums to ddf2 */
-	uint8_t a[] = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
-	struct iovec iov = {a, sizeof(a)};
+	uint8_t a[] = { 0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7 };
+	struct iovec iov = { a, sizeof(a) };
 	uint16_t sum = offload_csum_fold(offload_csum_add(&iov, 1, 0, sizeof(a), 0));
 
 	CHECK(ntohs(sum) == (0xffff & ~0xddf2), "%04x", ntohs(sum));
 	CHECK(offload_csum_fold(0) == 0xffff);
 	/* a header with a known checksum */
-	uint8_t ip[] = {0x45, 0x00, 0x00, 0x73, 0x00, 0x00, 0x40, 0x00, 0x40, 0x11,
-			0x12, 0x34, 0xc0, 0xa8, 0x00, 0x01, 0xc0, 0xa8, 0x00, 0xc7};
+	uint8_t ip[] = { 0x45, 0x00, 0x00, 0x73, 0x00, 0x00, 0x40, 0x00, 0x40, 0x11,
+			 0x12, 0x34, 0xc0, 0xa8, 0x00, 0x01, 0xc0, 0xa8, 0x00, 0xc7 };
 
 	offload_csum_ip4(ip);
 	CHECK(wire_get16(ip + IP4_CSUM) == 0xb861, "%04x", wire_get16(ip + IP4_CSUM));
@@ -177,8 +177,7 @@ static void csum_scattered(void)
 			flat[i] = check_random(8) ? check_random(256) : 0xff;
 		scatter(&f, flat, len, 1 + check_random(FRAME_IOV_MAX));
 		sum = offload_csum_fold(offload_csum_add(f.iov, f.n_iov, off, n, 0));
-		CHECK(ntohs(sum) == slow_csum(flat + off, n, 0), "len %u off %u n %u",
-		      len, off, n);
+		CHECK(ntohs(sum) == slow_csum(flat + off, n, 0), "len %u off %u n %u", len, off, n);
 	}
 }
 
@@ -210,7 +209,7 @@ static void verify_shapes(void)
 
 static void verify_special(void)
 {
-	struct shape s = {.payload = 100};
+	struct shape s = { .payload = 100 };
 	uint8_t *ip = flat + ETH_HLEN;
 	struct frame f;
 
@@ -274,7 +273,7 @@ static void complete_shapes(void)
 /* A UDP frame whose sum comes out as 0 has to carry 0xffff. */
 static void complete_udp_zero(void)
 {
-	struct shape s = {.payload = 64};
+	struct shape s = { .payload = 64 };
 	uint32_t len = build(flat, &s);
 	uint8_t *t = flat + ETH_HLEN + IP4_HLEN;
 	struct offload_headers h;
@@ -318,7 +317,7 @@ static uint32_t build_large(struct frame *f, const struct shape *s, uint16_t mss
 
 static void segment_fields(void)
 {
-	struct shape s = {.tcp = true, .payload = 3001, .seq = 0xfffffc00};
+	struct shape s = { .tcp = true, .payload = 3001, .seq = 0xfffffc00 };
 	struct offload_segmenter seg;
 	struct frame f, out;
 	int n = 0;
@@ -422,7 +421,7 @@ static unsigned int coalesce_two(struct shape *a, struct shape *b, uint16_t max_
 
 static void coalesce_rules(void)
 {
-	struct shape a = {.tcp = true, .payload = 1000, .seq = 5000};
+	struct shape a = { .tcp = true, .payload = 1000, .seq = 5000 };
 	struct shape b = a;
 
 	b.seq = 6000;
@@ -466,10 +465,12 @@ static void coalesce_order(void)
 	static struct offload_coalescer c;
 	static struct frame in[12], out[12];
 	unsigned int n;
-	uint32_t seq[2] = {0, 0};
+	uint32_t seq[2] = { 0, 0 };
 
 	for (int i = 0; i < 12; i++) {
-		struct shape s = {.tcp = true, .payload = 700, .sport = i & 1, .seq = i / 2 * 700};
+		struct shape s = {
+			.tcp = true, .payload = 700, .sport = i & 1, .seq = i / 2 * 700
+		};
 
 		scatter(&in[i], bytes[i], build(bytes[i], &s), 1 + i % 3);
 		if (i == 5)
@@ -498,22 +499,24 @@ static void rss_vectors(void)
 		uint16_t dport, sport;
 		uint32_t ip, tcp;
 	} v[] = {
-		{"161.142.100.80", "66.9.149.187", 1766, 2794, 0x323e8fc2, 0x51ccc178},
-		{"65.69.140.83", "199.92.111.2", 4739, 14230, 0xd718262a, 0xc626b0ea},
-		{"12.22.207.184", "24.19.198.95", 38024, 12898, 0xd2d0a5de, 0x5c2b394a},
-		{"209.142.163.6", "38.27.205.30", 2217, 48228, 0x82989176, 0xafc7327f},
-		{"202.188.127.2", "153.39.163.191", 1303, 44251, 0x5d1809c5, 0x10e828a2},
-		{"3ffe:2501:200:3::1", "3ffe:2501:200:1fff::7", 1766, 2794, 0x2cc18cd5, 0x40207d3d},
-		{"ff02::1", "3ffe:501:8::260:97ff:fe40:efab", 4739, 14230, 0x0f0c461c, 0xdde51bbf},
-		{"fe80::200:f8ff:fe21:67cf", "3ffe:1900:4545:3:200:f8ff:fe21:67cf", 38024, 44251,
-		 0x4b61e985, 0x02d1feef},
+		{ "161.142.100.80", "66.9.149.187", 1766, 2794, 0x323e8fc2, 0x51ccc178 },
+		{ "65.69.140.83", "199.92.111.2", 4739, 14230, 0xd718262a, 0xc626b0ea },
+		{ "12.22.207.184", "24.19.198.95", 38024, 12898, 0xd2d0a5de, 0x5c2b394a },
+		{ "209.142.163.6", "38.27.205.30", 2217, 48228, 0x82989176, 0xafc7327f },
+		{ "202.188.127.2", "153.39.163.191", 1303, 44251, 0x5d1809c5, 0x10e828a2 },
+		{ "3ffe:2501:200:3::1", "3ffe:2501:200:1fff::7", 1766, 2794, 0x2cc18cd5,
+		  0x40207d3d },
+		{ "ff02::1", "3ffe:501:8::260:97ff:fe40:efab", 4739, 14230, 0x0f0c461c,
+		  0xdde51bbf },
+		{ "fe80::200:f8ff:fe21:67cf", "3ffe:1900:4545:3:200:f8ff:fe21:67cf", 38024, 44251,
+		  0x4b61e985, 0x02d1feef },
 	};
 	static struct rss rss;
 
 	rss_set_default(&rss, 4);
 	for (unsigned int i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		bool v6 = strchr(v[i].src, ':');
-		struct shape s = {.tcp = true, .v6 = v6, .payload = 1};
+		struct shape s = { .tcp = true, .v6 = v6, .payload = 1 };
 		struct offload_headers h;
 		struct frame f;
 		uint8_t *ip = flat + ETH_HLEN;

@@ -20,11 +20,12 @@
 
 #define KICK_SIGNAL (SIGRTMIN + 1)
 
-/* Guards parked and finished of every vCPU, pauses and stopping. */
+/* Guards parked and finished of every vCPU, pauses, only and stopping. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static unsigned int pauses;
 static bool stopping;
+static struct vcpu *only;	/* may run in spite of a pause */
 static void (*debug_hook)(struct vcpu *vcpu);
 
 static void on_kick(int sig)
@@ -147,7 +148,7 @@ static bool rest(struct vcpu *vcpu)
 	bool go_on;
 
 	pthread_mutex_lock(&lock);
-	while (pauses && !stopping) {
+	while (pauses && only != vcpu && !stopping) {
 		vcpu->parked = true;
 		pthread_cond_broadcast(&changed);
 		pthread_cond_wait(&changed, &lock);
@@ -170,7 +171,7 @@ void vcpu_complete_io(struct vcpu *vcpu)
 		return;
 	/* Somebody may have kicked meanwhile: take it back only when nobody waits for us. */
 	pthread_mutex_lock(&lock);
-	if (!pauses && !stopping)
+	if ((!pauses || only == vcpu) && !stopping)
 		__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&lock);
 }
@@ -306,6 +307,43 @@ unsigned int vcpu_pause_all(struct vm *vm, uint64_t timeout_ns)
 	left = gather(vm, false, timeout_ns);
 	pthread_mutex_unlock(&lock);
 	return left;
+}
+
+bool vcpu_hold(struct vcpu *self)
+{
+	bool begun = false;
+
+	pthread_mutex_lock(&lock);
+	if (only == self) {
+		only = NULL;
+	} else {
+		pauses++;
+		begun = true;
+		gather(self->vm, false, 0);
+	}
+	__atomic_store_n(&self->run->immediate_exit, 1, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&lock);
+	return begun;
+}
+
+unsigned int vcpu_gather(struct vm *vm, uint64_t timeout_ns)
+{
+	unsigned int left;
+
+	pthread_mutex_lock(&lock);
+	only = NULL;
+	left = gather(vm, false, timeout_ns);
+	pthread_mutex_unlock(&lock);
+	return left;
+}
+
+void vcpu_run_only(struct vcpu *vcpu)
+{
+	pthread_mutex_lock(&lock);
+	only = vcpu;
+	vcpu->parked = false;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
 }
 
 void vcpu_resume_all(struct vm *vm)

@@ -69,12 +69,24 @@ unsigned int vcpu_pause_all(struct vm *vm, uint64_t timeout_ns);
 /** vcpu_resume_all() - counterpart of vcpu_pause_all() */
 void vcpu_resume_all(struct vm *vm);
 
-/**
- * vcpu_set_debug_hook() - who is told about KVM_EXIT_DEBUG; on the vCPU's thread
- *
- * The hook returns after asking for a pause, which then holds this vCPU too.
- */
+/** vcpu_set_debug_hook() - who is told about KVM_EXIT_DEBUG; called on the vCPU's thread */
 void vcpu_set_debug_hook(void (*hook)(struct vcpu *vcpu));
+
+/**
+ * vcpu_hold() - begin a pause from a vCPU's own thread, without waiting
+ *
+ * @self is held once its callback has returned. vcpu_gather() waits for the others, and one
+ * vcpu_resume_all() ends it. While @self alone may run (vcpu_run_only()) it only ends that.
+ *
+ * Return: true when a pause was begun.
+ */
+bool vcpu_hold(struct vcpu *self);
+
+/** vcpu_gather() - wait until all are held by a pause begun before. Return: vCPUs left. */
+unsigned int vcpu_gather(struct vm *vm, uint64_t timeout_ns);
+
+/** vcpu_run_only() - let one vCPU run although all are held, until vcpu_hold() or vcpu_gather() */
+void vcpu_run_only(struct vcpu *vcpu);
 
 /**
  * vcpu_complete_io() - finish the I/O instruction of the exit in hand, without running on
@@ -88,6 +100,9 @@ void cpuid_setup(struct vcpu *vcpu);
 
 /** cpuid_apic_id() - APIC id of @vp: a package a NUMA node, consecutive ids inside */
 unsigned int cpuid_apic_id(const struct vm *vm, unsigned int vp);
+
+/** cpuid_host_is_emulated() - is this processor itself emulated by QEMU's TCG? */
+bool cpuid_host_is_emulated(void);
 
 /** cpuid_hidden() - is XSAVE, are fast string instructions hidden? Resolves auto. */
 void cpuid_hidden(const struct options *opt, bool *xsave, bool *rep);

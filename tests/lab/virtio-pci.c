@@ -220,8 +220,7 @@ static void bar_read(void *opaque, unsigned int vcpu, uint64_t offset, unsigned 
 	case AT_COMMON:
 		/* addresses may be read in halves */
 		if (at >= COMMON_QUEUE_ADDR && at + len <= COMMON_LEN && selected(vp))
-			memcpy(&value,
-			       (uint8_t *)selected(vp)->addr + at - COMMON_QUEUE_ADDR, len);
+			memcpy(&value, (uint8_t *)selected(vp)->addr + at - COMMON_QUEUE_ADDR, len);
 		else
 			value = common_read(vp, at);
 		break;
@@ -376,8 +375,8 @@ int virtio_pci_init(struct virtio_pci *vp, struct vm *vm, const char *name, uint
 
 void virtio_pci_free(struct virtio_pci *vp)
 {
+	pci_function_free(&vp->fn);
 	for (unsigned int i = 0; i < vp->n_queues; i++)
 		close(vp->queue[i].kick);
-	pci_function_free(&vp->fn);
 	pthread_mutex_destroy(&vp->lock);
 }

@@ -32,7 +32,7 @@ static struct desc read_desc(const uint8_t *table, uint32_t i)
 	uint64_t a = __atomic_load_n(p, __ATOMIC_RELAXED);
 	uint64_t b = __atomic_load_n(p + 1, __ATOMIC_RELAXED);
 
-	return (struct desc){.addr = a, .len = b, .flags = b >> 32, .next = b >> 48};
+	return (struct desc){ .addr = a, .len = b, .flags = b >> 32, .next = b >> 48 };
 }
 
 static uint16_t load16(const uint16_t *p)
@@ -208,10 +208,12 @@ void vring_quiet(struct vring *v)
 
 bool vring_listen(struct vring *v)
 {
+	uint16_t seen = v->seen_avail;
+
 	if (v->event_idx)
-		__atomic_store_n(avail_event(v), v->next_avail, __ATOMIC_RELAXED);
+		__atomic_store_n(avail_event(v), seen, __ATOMIC_RELAXED);
 	else
 		__atomic_store_n(v->used + RING_FLAGS, 0, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return vring_available(v) != 0;
+	return vring_available(v) < 0 || v->seen_avail != seen;
 }

@@ -108,10 +108,10 @@ bool vring_publish(struct vring *v);
 void vring_quiet(struct vring *v);
 
 /**
- * vring_listen() - ask for a notification with the next chain
- * @v: the ring
+ * vring_listen() - ask for a notification when chains are added to those last seen
+ * @v: the ring; vring_pop() said 0, or there were not enough
  *
- * Return: true when there are chains already: no notification may come for those.
+ * Return: true when some were added already, or the ring is broken: no notification may come.
  */
 bool vring_listen(struct vring *v);
 

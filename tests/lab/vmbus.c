@@ -283,6 +283,9 @@ static void dispatch(struct vmbus *bus, const void *msg, size_t len)
 		judge("vmbus", "message", "type %u, %zu bytes", h->type, len);
 		return;
 	}
+	/* Guests tidy up after Unload, when no relid is theirs any more. */
+	if (!bus->version && h->type == VMBUS_MSG_RELID_RELEASED)
+		return;
 	if (!bus->version && h->type != VMBUS_MSG_INITIATE_CONTACT &&
 	    h->type != VMBUS_MSG_UNLOAD) {
 		judge("vmbus", "not-connected", "message type %u before InitiateContact", h->type);

@@ -7,6 +7,7 @@
 #   disk vda       the job as a tar archive: in/ (level1/job says what is in it)
 #   port "out"     comes back as a tar archive of out/
 #   port "live"    what the job prints, as it prints it
+#   port "gdb"     with --gdb: hvlab's /dev/gdb, a TCP port of this machine at the other end
 #   serial 0       the kernel's console, into level1.log
 #
 # The initramfs holds only what is needed to get there: firmware loads it slowly when instructions
@@ -27,7 +28,7 @@ level1_image() {
 		stat -L -c '%s %Y' "$busybox"
 	} | sha256sum | cut -c1-16)
 	level1_initrd=$cache/images/level1-$release-$digest.cpio
-	[ ! -e "$level1_initrd" ] || {
+	! cache_has "$level1_initrd" || {
 		echo "$level1_initrd"
 		return
 	}
@@ -55,7 +56,7 @@ level1_image() {
 	done
 	(cd "$making/tree" && find . | cpio -o -H newc -R 0:0 --quiet) >"$making/image.cpio" ||
 		die "$EX_SPACE" "cannot write the first level's image"
-	rm -f "$cache"/images/level1-*.cpio
+	cache_sweep images 'level1-*.cpio'
 	mv "$making/image.cpio" "$level1_initrd"
 	cache_end
 	cache_unlock
@@ -87,7 +88,8 @@ level1_run() {
 		limit=$((deadline + 60))
 	fi
 	if [ -n "$gdb_port" ]; then
-		set -- "$@" -nic "user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:$gdb_port-:$gdb_port"
+		set -- "$@" -device virtserialport,chardev=gdb,name=gdb \
+			-chardev "socket,id=gdb,host=127.0.0.1,port=$gdb_port,server=on,wait=off"
 	fi
 	job_directory=$1
 	shift

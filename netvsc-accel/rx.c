@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Receive. The host puts frames into sections of the receive buffer, names them in transfer-page packets and lends
+ * them until each packet is answered. A frame is copied once, into pages of the queue's pool, and looked at only in
+ * that copy; what is read in shared memory before is the RNDIS header, each field once. Answers of a whole poll go
+ * out in one ring write.
+ */
+#include <linux/if_vlan.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <net/ip.h>
+
+#include "device.h"
+#include "rndis_parse.h"
+
+/* Frames up to this lie linear in one piece of a page; of longer ones only so much does as headers can take. */
+#define LINEAR_MAX		2048u
+#define LINEAR_HEADERS		256u
+/* Fragments behind the headers: pages, but not the large ones of some architectures. */
+#define FRAGMENT		min_t(u32, PAGE_SIZE, 16384)
+#define HEADROOM		(NET_SKB_PAD + NET_IP_ALIGN)
+#define BUFFER_SIZE(length)	(SKB_DATA_ALIGN(HEADROOM + (length)) + \
+				 SKB_DATA_ALIGN(sizeof(struct skb_shared_info)))
+
+/* As many answers under one lock. */
+#define ANSWER_BATCH		64
+
+/**
+ * nva_rx_buffer() - let a queue receive from the receive buffer
+ * @q: queue
+ *
+ * Context: process; NAPI may run.
+ */
+void nva_rx_buffer(struct nva_queue *q)
+{
+	q->recv_buf = q->dev->recv.at;
+	q->recv_section = q->dev->recv_section;
+	/* pairs with nva_rx_packet() */
+	smp_store_release(&q->recv_size, q->dev->recv.size);
+}
+
+/**
+ * nva_rx_pool_create() - a pool of pages for a queue
+ * @q: queue with an open channel, no pool
+ *
+ * Context: process.
+ * Return: 0 or an error of page_pool_create().
+ */
+int nva_rx_pool_create(struct nva_queue *q)
+{
+	struct page_pool_params params = {
+		.pool_size = 1024,
+		.nid = cpu_to_node(READ_ONCE(q->hc.channel->target_cpu)),
+		.dev = &q->dev->hdev->device,
+		.flags = PP_FLAG_PAGE_FRAG,
+	};
+	struct page_pool *pool;
+
+	page_pool_napi(&params, &q->napi);
+	page_pool_owner(&params, q->ndev, q->index);
+	pool = page_pool_create(&params);
+	if (IS_ERR(pool))
+		return PTR_ERR(pool);
+	q->pool = pool;
+	return 0;
+}
+
+/**
+ * nva_rx_pool_destroy() - give up the pool; pages in use come back to it and go to the allocator
+ * @q: queue, NAPI disabled or never enabled
+ *
+ * Context: process.
+ */
+void nva_rx_pool_destroy(struct nva_queue *q)
+{
+	if (q->pool)
+		page_pool_destroy(q->pool);
+	q->pool = NULL;
+}
+
+/**
+ * nva_rx_forget() - drop what a poll left unfinished, and the receive buffer
+ * @q: queue, NAPI disabled
+ *
+ * Context: process.
+ */
+void nva_rx_forget(struct nva_queue *q)
+{
+	kfree_skb(q->pieces.skb);
+	q->pieces.skb = NULL;
+	q->owed_count = 0;
+	q->recv_size = 0;
+	q->recv_buf = NULL;
+}
+
+static void no_memory(struct nva_queue *q)
+{
+	u64_stats_update_begin(&q->rx_stats.syncp);
+	q->rx_stats.no_memory++;
+	u64_stats_update_end(&q->rx_stats.syncp);
+}
+
+/* A packet buffer whose first @linear bytes are those at @from. */
+static struct sk_buff *start_skb(struct nva_queue *q, const void *from, u32 linear)
+{
+	u32 size = BUFFER_SIZE(linear);
+	struct sk_buff *skb;
+	struct page *page;
+	unsigned int at;
+	u8 *buffer;
+
+	page = page_pool_dev_alloc_frag(q->pool, &at, size);
+	if (unlikely(!page))
+		return NULL;
+	buffer = page_address(page) + at;
+	skb = napi_build_skb(buffer, size);
+	if (unlikely(!skb)) {
+		page_pool_put_full_page(q->pool, page, true);
+		return NULL;
+	}
+	skb_mark_for_recycle(skb);
+	skb_reserve(skb, HEADROOM);
+	memcpy(__skb_put(skb, linear), from, linear);
+	return skb;
+}
+
+/* Copies @length bytes behind what the packet has, in fragments. Returns 0, -ENOMEM or -EMSGSIZE. */
+static int append(struct nva_queue *q, struct sk_buff *skb, const void *from, u32 length)
+{
+	while (length) {
+		u32 n = skb_shinfo(skb)->nr_frags, bytes;
+		skb_frag_t *last = n ? &skb_shinfo(skb)->frags[n - 1] : NULL;
+
+		if (last && skb_frag_size(last) < FRAGMENT) {
+			bytes = min_t(u32, length, FRAGMENT - skb_frag_size(last));
+			memcpy(skb_frag_address(last) + skb_frag_size(last), from, bytes);
+			skb_frag_size_add(last, bytes);
+			skb->len += bytes;
+			skb->data_len += bytes;
+		} else {
+			struct page *page;
+			unsigned int at;
+
+			if (n == MAX_SKB_FRAGS)
+				return -EMSGSIZE;
+			page = page_pool_dev_alloc_frag(q->pool, &at, FRAGMENT);
+			if (unlikely(!page))
+				return -ENOMEM;
+			bytes = min_t(u32, length, FRAGMENT);
+			memcpy(page_address(page) + at, from, bytes);
+			skb_add_rx_frag(skb, n, page, at, bytes, FRAGMENT);
+		}
+		from += bytes;
+		length -= bytes;
+	}
+	return 0;
+}
+
+/*
+ * A packet that the host put together looks like one that GRO did: the stack learns the segments' size, so that it
+ * can be forwarded, and acknowledged as if they had come one by one. Headers are read in our copy.
+ */
+static void describe_coalesced(struct nva_queue *q, struct sk_buff *skb, u32 csum)
+{
+	struct skb_shared_info *shinfo = skb_shinfo(skb);
+	u32 headers = 0, type = 0;
+	const struct tcphdr *tcp;
+
+	if (skb->protocol == htons(ETH_P_IP) && skb_headlen(skb) >= sizeof(struct iphdr)) {
+		struct iphdr *ip = (struct iphdr *)skb->data;
+
+		if (ip->ihl >= 5 && ip->protocol == IPPROTO_TCP)
+			headers = ip->ihl * 4;
+		type = SKB_GSO_TCPV4;
+		/* the length is that of the whole, the checksum still that of the first piece */
+		if (headers && headers <= skb_headlen(skb) && csum & RNDIS_RXCSUM_IP_GOOD &&
+		    csum & RNDIS_RXCSUM_IP_VALUE_BAD)
+			ip_send_check(ip);
+	} else if (skb->protocol == htons(ETH_P_IPV6) &&
+		   skb_headlen(skb) >= sizeof(struct ipv6hdr)) {
+		if (((struct ipv6hdr *)skb->data)->nexthdr == IPPROTO_TCP)
+			headers = sizeof(struct ipv6hdr);
+		type = SKB_GSO_TCPV6;
+	}
+	if (!headers || skb_headlen(skb) < headers + sizeof(*tcp))
+		return;
+	tcp = (struct tcphdr *)(skb->data + headers);
+	headers += ETH_HLEN + tcp->doff * 4;
+	if (tcp->doff < 5 || q->pieces.first_length <= headers)
+		return;
+	shinfo->gso_size = q->pieces.first_length - headers;
+	shinfo->gso_segs = q->pieces.count;
+	shinfo->gso_type = type;
+}
+
+/* Hands a whole packet to the stack. */
+static void deliver(struct nva_queue *q, struct sk_buff *skb, const struct rndis_rx *rx, u32 pieces)
+{
+	u32 length = skb->len;
+	bool good = false;
+
+	skb->protocol = eth_type_trans(skb, q->ndev);
+	skb_record_rx_queue(skb, q->index);
+	if (rx->has & RNDIS_RX_HAS_CSUM && q->ndev->features & NETIF_F_RXCSUM &&
+	    rx->csum & (RNDIS_RXCSUM_TCP_GOOD | RNDIS_RXCSUM_UDP_GOOD)) {
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+		good = true;
+	}
+	/* TCP is hashed over ports, everything else over addresses: see nva_rss_apply() */
+	if (rx->has & RNDIS_RX_HAS_HASH && q->ndev->features & NETIF_F_RXHASH)
+		skb_set_hash(skb, rx->hash,
+			     rx->has & RNDIS_RX_HAS_CSUM &&
+			     rx->csum & (RNDIS_RXCSUM_TCP_GOOD | RNDIS_RXCSUM_TCP_BAD) ?
+				     PKT_HASH_TYPE_L4 :
+				     PKT_HASH_TYPE_L3);
+	if (rx->has & RNDIS_RX_HAS_VLAN)
+		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), rx->vlan_tci);
+	if (pieces > 1)
+		describe_coalesced(q, skb, rx->has & RNDIS_RX_HAS_CSUM ? rx->csum : 0);
+
+	u64_stats_update_begin(&q->rx_stats.syncp);
+	q->rx_stats.packets++;
+	q->rx_stats.bytes += length;
+	q->rx_stats.multicast += skb->pkt_type == PACKET_MULTICAST;
+	q->rx_stats.csum_good += good;
+	if (pieces) {
+		q->rx_stats.coalesced++;
+		q->rx_stats.pieces += pieces;
+	}
+	u64_stats_update_end(&q->rx_stats.syncp);
+
+	napi_gro_receive(&q->napi, skb);
+}
+
+/* Drops the packet being put together; the rest of its pieces is passed over. */
+static void drop_pieces(struct nva_queue *q)
+{
+	kfree_skb(q->pieces.skb);
+	q->pieces.skb = NULL;
+	q->pieces.skip = true;
+}
+
+/* Starts a packet with @length bytes at @frame; @more is to come. */
+static struct sk_buff *first_part(struct nva_queue *q, const void *frame, u32 length, bool more)
+{
+	u32 linear = more || length > LINEAR_MAX ? min(length, LINEAR_HEADERS) : length;
+	struct sk_buff *skb = start_skb(q, frame, linear);
+
+	if (skb && linear < length && append(q, skb, frame + linear, length - linear)) {
+		kfree_skb(skb);
+		skb = NULL;
+	}
+	if (unlikely(!skb))
+		no_memory(q);
+	return skb;
+}
+
+/*
+ * One piece of a coalesced packet. Only the first has headers, and only its per-packet information
+ * counts; all pieces come as ranges of one VMBus packet.
+ */
+static bool receive_piece(struct nva_queue *q, const void *frame, const struct rndis_rx *rx, bool last)
+{
+	bool more = !(rx->piece & RNDIS_PIECE_LAST);
+	int err;
+
+	if (rx->piece & RNDIS_PIECE_FIRST) {
+		if (q->pieces.skb) {
+			drop_pieces(q);
+			nva_fault(q->dev, NVA_RX_BAD_PIECE);
+		}
+		q->pieces.skip = false;
+		q->pieces.info = *rx;
+		q->pieces.first_length = rx->data_length;
+		q->pieces.count = 1;
+		q->pieces.skb = first_part(q, frame, rx->data_length, more);
+		if (!q->pieces.skb) {
+			drop_pieces(q);
+			return true;
+		}
+	} else if (q->pieces.skip) {
+		return true;
+	} else if (!q->pieces.skb) {
+		nva_fault(q->dev, NVA_RX_BAD_PIECE);
+		return false;
+	} else {
+		q->pieces.count++;
+		err = append(q, q->pieces.skb, frame, rx->data_length);
+		if (err) {
+			drop_pieces(q);
+			if (err == -ENOMEM)
+				no_memory(q);
+			else
+				nva_fault(q->dev, NVA_RX_TOO_LONG);
+			return err == -ENOMEM;
+		}
+	}
+	if (!more) {
+		struct sk_buff *skb = q->pieces.skb;
+
+		q->pieces.skb = NULL;
+		deliver(q, skb, &q->pieces.info, q->pieces.count);
+	} else if (last) {
+		drop_pieces(q);
+		nva_fault(q->dev, NVA_RX_BAD_PIECE);
+		return false;
+	}
+	return true;
+}
+
+static bool receive_frame(struct nva_queue *q, const void *message, const struct rndis_rx *rx, bool last)
+{
+	const void *frame = message + rx->data_at;
+	struct sk_buff *skb;
+
+	if (unlikely(!nva_queue_ready(q) || !netif_running(q->ndev))) {
+		u64_stats_update_begin(&q->rx_stats.syncp);
+		q->rx_stats.dropped++;
+		u64_stats_update_end(&q->rx_stats.syncp);
+		return true;
+	}
+	if (unlikely(rx->data_length < ETH_HLEN && !(rx->piece & ~RNDIS_PIECE_FIRST))) {
+		nva_fault(q->dev, NVA_RX_RUNT);
+		return false;
+	}
+	if (rx->piece)
+		return receive_piece(q, frame, rx, last);
+	if (unlikely(q->pieces.skb)) {
+		drop_pieces(q);
+		nva_fault(q->dev, NVA_RX_BAD_PIECE);
+	}
+	skb = first_part(q, frame, rx->data_length, false);
+	if (skb)
+		deliver(q, skb, rx, 0);
+	return true;
+}
+
+static const enum nva_fault rndis_faults[] = {
+	[RNDIS_SHORT] = NVA_RX_SHORT,
+	[RNDIS_BAD_LENGTH] = NVA_RX_BAD_LENGTH,
+	[RNDIS_BAD_DATA] = NVA_RX_BAD_DATA,
+	[RNDIS_BAD_PPI] = NVA_RX_BAD_PPI,
+};
+
+/* One RNDIS message in @room bytes of shared memory. Returns false when it is the host's fault that it was dropped. */
+static bool receive_message(struct nva_queue *q, const void *message, u32 room, bool last)
+{
+	enum rndis_fault fault;
+	struct rndis_rx rx;
+	u32 type, length;
+
+	fault = rndis_parse_header(message, room, &type, &length);
+	if (unlikely(fault))
+		goto faulty;
+	switch (type) {
+	case RNDIS_PACKET:
+		fault = rndis_parse_packet(message, room, &rx);
+		if (unlikely(fault))
+			goto faulty;
+		return receive_frame(q, message, &rx, last);
+	case RNDIS_INITIALIZE | RNDIS_COMPLETE:
+	case RNDIS_QUERY | RNDIS_COMPLETE:
+	case RNDIS_SET | RNDIS_COMPLETE:
+		nva_ctl_reply(q->dev, type, message, length);
+		return true;
+	case RNDIS_INDICATE:
+		nva_rndis_indication(q->dev, message, room);
+		return true;
+	default:
+		nva_fault(q->dev, NVA_RX_BAD_TYPE);
+		return false;
+	}
+
+faulty:
+	nva_fault(q->dev, rndis_faults[fault]);
+	return false;
+}
+
+static void owe(struct nva_queue *q, u64 txid, u32 status)
+{
+	struct nva_owed *owed = &q->owed[(q->owed_first + q->owed_count++) % NVA_RX_OWED];
+
+	owed->txid = txid;
+	owed->status = status;
+}
+
+/**
+ * nva_rx_packet() - take a packet of ranges in the receive buffer
+ * @q: queue with room for one more answer
+ * @packet: VM_PKT_DATA_USING_XFER_PAGES
+ *
+ * Whatever is wrong with it, it is answered: the host lends its sections until then.
+ *
+ * Context: NAPI.
+ * Return: how much work it was, in packets, at least 1.
+ */
+u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet)
+{
+	u32 status = NVSP_STATUS_SUCCESS;
+	int count, i;
+
+	count = hva_xfer_count(packet);
+	if (unlikely(count < 0)) {
+		nva_fault(q->dev, NVA_RX_BAD_COUNT);
+		goto refuse;
+	}
+	if (unlikely(packet->len < sizeof(__le32) ||
+		     rndis_shared_u32(packet->payload) != NVSP_SEND_RNDIS)) {
+		nva_fault(q->dev, NVA_RX_NOT_NVSP);
+		goto refuse;
+	}
+	if (unlikely(hva_xfer_set(packet) != NVSP_RECV_BUF_ID)) {
+		nva_fault(q->dev, NVA_RX_BAD_SET);
+		goto refuse;
+	}
+
+	q->pieces.skip = false;
+	for (i = 0; i < count; i++) {
+		struct vmtransfer_page_range range = hva_xfer_range(packet, i);
+		/* pairs with nva_rx_buffer() */
+		u32 size = smp_load_acquire(&q->recv_size);
+
+		if (unlikely(range.byte_offset > size || range.byte_count > size - range.byte_offset)) {
+			nva_fault(q->dev, NVA_RX_OUTSIDE);
+		} else if (unlikely(range.byte_count > q->recv_section)) {
+			nva_fault(q->dev, NVA_RX_OVERSIZE);
+		} else if (likely(receive_message(q, q->recv_buf + range.byte_offset,
+						  range.byte_count, i == count - 1))) {
+			continue;
+		}
+		status = NVSP_STATUS_FAILURE;
+		if (q->pieces.skb)
+			drop_pieces(q);
+	}
+	/* the last range was not a piece, or a bad one */
+	if (unlikely(q->pieces.skb)) {
+		drop_pieces(q);
+		nva_fault(q->dev, NVA_RX_BAD_PIECE);
+	}
+	owe(q, packet->txid, status);
+
+	u64_stats_update_begin(&q->rx_stats.syncp);
+	q->rx_stats.messages++;
+	u64_stats_update_end(&q->rx_stats.syncp);
+	return count ?: 1;
+
+refuse:
+	owe(q, packet->txid, NVSP_STATUS_FAILURE);
+	return 1;
+}
+
+/* Writes up to ANSWER_BATCH answers. Returns their number or an error when there was none; *err says why it stopped. */
+static u32 answer_batch(struct nva_queue *q, int *err)
+{
+	struct nvsp_rndis_complete message = { .type = cpu_to_le32(NVSP_SEND_RNDIS_COMPLETE) };
+	u32 count = min_t(u32, q->owed_count, ANSWER_BATCH), n;
+	struct hva_batch batch;
+
+	hva_batch_begin(&batch, &q->hc);
+	for (n = 0; n < count; n++) {
+		const struct nva_owed *owed = &q->owed[(q->owed_first + n) % NVA_RX_OWED];
+
+		message.status = cpu_to_le32(owed->status);
+		if (hva_batch_completion(&batch, &message, sizeof(message), owed->txid))
+			break;
+	}
+	*err = hva_batch_end(&batch, false);
+	q->owed_first = (q->owed_first + n) % NVA_RX_OWED;
+	q->owed_count -= n;
+	return n;
+}
+
+/**
+ * nva_rx_answer() - send the answers of a poll
+ * @q: queue
+ *
+ * Context: NAPI.
+ * Return: true when some are left because the ring is full; they stay owed.
+ */
+bool nva_rx_answer(struct nva_queue *q)
+{
+	u32 sent = 0, writes = 0, tries = 4;
+	bool left = false;
+	int err = 0;
+
+	while (q->owed_count && !left) {
+		sent += answer_batch(q, &err);
+		writes++;
+		if (likely(!err))
+			continue;
+		if (err != -EAGAIN) {
+			/* the channel is gone or broken: no one waits for these */
+			q->owed_count = 0;
+			break;
+		}
+		left = !hva_wait_space(&q->hc, hva_inband_size(sizeof(struct nvsp_rndis_complete)) *
+						       min_t(u32, q->owed_count, ANSWER_BATCH)) ||
+		       !--tries;
+	}
+	if (writes) {
+		u64_stats_update_begin(&q->rx_stats.syncp);
+		q->rx_stats.answers += sent;
+		q->rx_stats.answer_writes += writes;
+		q->rx_stats.answer_waits += left;
+		u64_stats_update_end(&q->rx_stats.syncp);
+	}
+	return left;
+}

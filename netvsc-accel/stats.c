@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Counting, and showing what was counted: ip -s, ethtool -S, netdev-genl. */
+
+#include "../compat/net_ethtool.h"
+#include "device.h"
+
+struct nva_stat {
+	const char *name;
+	size_t at;
+};
+
+#define TX_STAT(name) { #name, offsetof(struct nva_tx_stats, name) }
+#define RX_STAT(name) { #name, offsetof(struct nva_rx_stats, name) }
+
+static const struct nva_stat tx_stat[] = {
+	TX_STAT(packets), TX_STAT(bytes), TX_STAT(copied), TX_STAT(direct), TX_STAT(messages), TX_STAT(gso_packets),
+	TX_STAT(gso_bytes), TX_STAT(csum), TX_STAT(no_section), TX_STAT(linearized), TX_STAT(stop), TX_STAT(wake),
+	TX_STAT(ring_full), TX_STAT(dropped),
+};
+
+static const struct nva_stat rx_stat[] = {
+	RX_STAT(packets), RX_STAT(bytes), RX_STAT(multicast), RX_STAT(csum_good), RX_STAT(coalesced), RX_STAT(pieces),
+	RX_STAT(messages), RX_STAT(answers), RX_STAT(answer_writes), RX_STAT(answer_waits), RX_STAT(tx_completions),
+	RX_STAT(polls), RX_STAT(no_memory), RX_STAT(dropped),
+};
+
+#define FAULT_NAME(NAME, name, text) name,
+#define FAULT_TEXT(NAME, name, text) text,
+static const char * const fault_name[] = { NVA_FAULT_LIST(FAULT_NAME) };
+static const char * const fault_text[] = { NVA_FAULT_LIST(FAULT_TEXT) };
+
+static const char * const device_stat[] = { "sessions", "resets", "vf_messages", "channels" };
+static const char * const ring_stat[] = {
+	"ring_tx_bad_index", "ring_rx_bad_index", "ring_rx_bad_length", "ring_rx_bad_offset", "ring_rx_too_long",
+};
+
+/**
+ * nva_fault() - count something that went wrong, log the first of its kind
+ * @dev: NIC
+ * @why: cause
+ *
+ * Context: any.
+ */
+void nva_fault(struct nva_device *dev, enum nva_fault why)
+{
+	atomic64_inc(&dev->stats.fault[why]);
+	if (!test_and_set_bit(why, dev->warned) && net_ratelimit())
+		netdev_warn(dev->ndev, "%s (counted as %s, logged once)\n", fault_text[why], fault_name[why]);
+}
+
+/**
+ * nva_stats_init() - prepare the counters of a NIC
+ * @dev: NIC, zeroed
+ *
+ * Context: process.
+ */
+void nva_stats_init(struct nva_device *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < NVA_FAULTS; i++)
+		atomic64_set(&dev->stats.fault[i], 0);
+}
+
+static u64 read_stat(const struct u64_stats_sync *syncp, const void *stats, size_t at)
+{
+	unsigned int start;
+	u64 value;
+
+	do {
+		start = u64_stats_fetch_begin(syncp);
+		value = *(const u64 *)(stats + at);
+	} while (u64_stats_fetch_retry(syncp, start));
+	return value;
+}
+
+#define TX(q, name) read_stat(&(q)->tx_stats.syncp, &(q)->tx_stats, offsetof(struct nva_tx_stats, name))
+#define RX(q, name) read_stat(&(q)->rx_stats.syncp, &(q)->rx_stats, offsetof(struct nva_rx_stats, name))
+
+/**
+ * nva_stats64() - the interface's counters
+ * @dev: NIC
+ * @sum: filled in
+ *
+ * Context: any; RCU or RTNL keeps the queues.
+ */
+void nva_stats64(struct nva_device *dev, struct rtnl_link_stats64 *sum)
+{
+	enum nva_fault why;
+	u32 i;
+
+	for (i = 0; i < READ_ONCE(dev->n_queues); i++) {
+		const struct nva_queue *q = dev->queue[i];
+
+		sum->tx_packets += TX(q, packets);
+		sum->tx_bytes += TX(q, bytes);
+		sum->tx_dropped += TX(q, dropped);
+		sum->rx_packets += RX(q, packets);
+		sum->rx_bytes += RX(q, bytes);
+		sum->multicast += RX(q, multicast);
+		sum->rx_dropped += RX(q, no_memory) + RX(q, dropped);
+	}
+	for (why = NVA_RX_NOT_NVSP; why <= NVA_RX_RUNT; why++)
+		sum->rx_errors += atomic64_read(&dev->stats.fault[why]);
+	sum->tx_errors += atomic64_read(&dev->stats.fault[NVA_TX_REFUSED]);
+}
+
+/**
+ * nva_stats_count() - how many values ethtool -S shows
+ * @dev: NIC
+ *
+ * Context: RTNL.
+ * Return: the number, constant from probe on.
+ */
+int nva_stats_count(struct nva_device *dev)
+{
+	return ARRAY_SIZE(device_stat) + ARRAY_SIZE(ring_stat) + NVA_FAULTS +
+	       dev->n_queues * (ARRAY_SIZE(tx_stat) + ARRAY_SIZE(rx_stat));
+}
+
+/**
+ * nva_stats_names() - names of the values, in nva_stats_values() order
+ * @dev: NIC
+ * @at: nva_stats_count() times ETH_GSTRING_LEN bytes
+ *
+ * Context: RTNL.
+ */
+void nva_stats_names(struct nva_device *dev, u8 *at)
+{
+	u32 i, j;
+
+	for (i = 0; i < ARRAY_SIZE(device_stat); i++)
+		ethtool_puts(&at, device_stat[i]);
+	for (i = 0; i < ARRAY_SIZE(ring_stat); i++)
+		ethtool_puts(&at, ring_stat[i]);
+	for (i = 0; i < NVA_FAULTS; i++)
+		ethtool_puts(&at, fault_name[i]);
+	for (i = 0; i < dev->n_queues; i++) {
+		for (j = 0; j < ARRAY_SIZE(tx_stat); j++)
+			ethtool_sprintf(&at, "tx_queue_%u_%s", i, tx_stat[j].name);
+		for (j = 0; j < ARRAY_SIZE(rx_stat); j++)
+			ethtool_sprintf(&at, "rx_queue_%u_%s", i, rx_stat[j].name);
+	}
+}
+
+/**
+ * nva_stats_values() - the values
+ * @dev: NIC
+ * @at: nva_stats_count() values
+ *
+ * Context: RTNL.
+ */
+void nva_stats_values(struct nva_device *dev, u64 *at)
+{
+	u32 i, j;
+
+	*at++ = atomic64_read(&dev->stats.sessions);
+	*at++ = atomic64_read(&dev->stats.resets);
+	*at++ = atomic64_read(&dev->stats.vf_messages);
+	*at++ = READ_ONCE(dev->n_live);
+	for (i = 0; i < ARRAY_SIZE(ring_stat); i++)
+		at[i] = 0;
+	for (i = 0; i < dev->n_queues; i++) {
+		const struct hva_channel_stats *ring = &dev->queue[i]->hc.stats;
+
+		at[0] += READ_ONCE(ring->tx_bad_index);
+		at[1] += READ_ONCE(ring->rx_bad_index);
+		at[2] += READ_ONCE(ring->rx_bad_length);
+		at[3] += READ_ONCE(ring->rx_bad_offset);
+		at[4] += READ_ONCE(ring->rx_too_long);
+	}
+	at += ARRAY_SIZE(ring_stat);
+	for (i = 0; i < NVA_FAULTS; i++)
+		*at++ = atomic64_read(&dev->stats.fault[i]);
+	for (i = 0; i < dev->n_queues; i++) {
+		const struct nva_queue *q = dev->queue[i];
+
+		for (j = 0; j < ARRAY_SIZE(tx_stat); j++)
+			*at++ = read_stat(&q->tx_stats.syncp, &q->tx_stats, tx_stat[j].at);
+		for (j = 0; j < ARRAY_SIZE(rx_stat); j++)
+			*at++ = read_stat(&q->rx_stats.syncp, &q->rx_stats, rx_stat[j].at);
+	}
+}
+
+static void queue_stats_rx(struct net_device *ndev, int i, struct netdev_queue_stats_rx *stats)
+{
+	struct nva_device *dev = netdev_priv(ndev);
+	const struct nva_queue *q = dev->queue[i];
+
+	stats->packets = RX(q, packets);
+	stats->bytes = RX(q, bytes);
+	stats->alloc_fail = RX(q, no_memory);
+	stats->csum_unnecessary = RX(q, csum_good);
+	stats->hw_gro_packets = RX(q, coalesced);
+	stats->hw_gro_wire_packets = RX(q, pieces);
+}
+
+static void queue_stats_tx(struct net_device *ndev, int i, struct netdev_queue_stats_tx *stats)
+{
+	struct nva_device *dev = netdev_priv(ndev);
+	const struct nva_queue *q = dev->queue[i];
+
+	stats->packets = TX(q, packets);
+	stats->bytes = TX(q, bytes);
+	stats->needs_csum = TX(q, csum);
+	stats->hw_gso_packets = TX(q, gso_packets);
+	stats->hw_gso_bytes = TX(q, gso_bytes);
+	stats->stop = TX(q, stop);
+	stats->wake = TX(q, wake);
+}
+
+/* What queues beyond the current number of channels counted in an earlier session. */
+static void base_stats(struct net_device *ndev, struct netdev_queue_stats_rx *rx, struct netdev_queue_stats_tx *tx)
+{
+	struct nva_device *dev = netdev_priv(ndev);
+	u32 i;
+
+	rx->packets = 0;
+	rx->bytes = 0;
+	rx->alloc_fail = 0;
+	rx->csum_unnecessary = 0;
+	rx->hw_gro_packets = 0;
+	rx->hw_gro_wire_packets = 0;
+	tx->packets = 0;
+	tx->bytes = 0;
+	tx->needs_csum = 0;
+	tx->hw_gso_packets = 0;
+	tx->hw_gso_bytes = 0;
+	tx->stop = 0;
+	tx->wake = 0;
+	for (i = ndev->real_num_rx_queues; i < dev->n_queues; i++) {
+		struct netdev_queue_stats_rx more_rx;
+		struct netdev_queue_stats_tx more_tx;
+
+		queue_stats_rx(ndev, i, &more_rx);
+		queue_stats_tx(ndev, i, &more_tx);
+		rx->packets += more_rx.packets;
+		rx->bytes += more_rx.bytes;
+		rx->alloc_fail += more_rx.alloc_fail;
+		rx->csum_unnecessary += more_rx.csum_unnecessary;
+		rx->hw_gro_packets += more_rx.hw_gro_packets;
+		rx->hw_gro_wire_packets += more_rx.hw_gro_wire_packets;
+		tx->packets += more_tx.packets;
+		tx->bytes += more_tx.bytes;
+		tx->needs_csum += more_tx.needs_csum;
+		tx->hw_gso_packets += more_tx.hw_gso_packets;
+		tx->hw_gso_bytes += more_tx.hw_gso_bytes;
+		tx->stop += more_tx.stop;
+		tx->wake += more_tx.wake;
+	}
+}
+
+static const struct netdev_stat_ops stat_ops = {
+	.get_queue_stats_rx = queue_stats_rx,
+	.get_queue_stats_tx = queue_stats_tx,
+	.get_base_stats = base_stats,
+};
+
+/**
+ * nva_stats_register() - offer the per-queue counters to netdev-genl, where the kernel has it
+ * @dev: NIC, not yet registered
+ *
+ * Context: process.
+ */
+void nva_stats_register(struct nva_device *dev)
+{
+	netdev_stat_ops_set(dev->ndev, &stat_ops);
+}

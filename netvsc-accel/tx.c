@@ -1,0 +1,665 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Transmit. Each packet is an RNDIS message. Short ones are copied into a section of the send buffer, several to a section
+ * while the stack announces more; the host then needs no mapping and the packet is free at once. Longer ones go as
+ * ranges of guest memory, behind a header of ours. Either way one VMBus packet with an id of its own is under way until
+ * the host completes it: see txslots.h.
+ *
+ * When the ring or the slots run out the queue stops and asks for an interrupt. What was already copied stays in the
+ * open section and goes first when there is room again.
+ */
+#include <linux/if_vlan.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <net/ip6_checksum.h>
+#include <net/tcp.h>
+
+#include "device.h"
+
+/* Room in the ring that a stopped queue waits for: a few packets of the largest kind. */
+#define RESTART_ROOM		(4 * hva_gpa_size(NVA_TX_RANGES, NVSP_MESSAGE_SIZE))
+#define RESTART_SLOTS		16
+
+#define HEADERS_A_PAGE		(PAGE_SIZE / NVA_TX_HEADER)
+#define HEADER_MAX		(sizeof(struct rndis_packet) + 4 * sizeof(struct rndis_ppi_u32))
+
+static_assert(HEADER_MAX <= NVA_TX_HEADER);
+static_assert(HV_HYP_PAGE_SIZE % NVA_TX_HEADER == 0);
+
+/* What the host is to do with a packet: the values of its per-packet information. */
+struct tx_plan {
+	u32 lso;
+	u32 csum;
+	u32 hash;
+	u32 vlan;
+	bool has_lso;
+	bool has_csum;
+	bool has_hash;
+	bool has_vlan;
+	u32 header;
+};
+
+static u8 *header_of(struct nva_queue *q, u32 slot)
+{
+	return page_address(q->headers[slot / HEADERS_A_PAGE]) + slot % HEADERS_A_PAGE * NVA_TX_HEADER;
+}
+
+/**
+ * nva_tx_create() - slots, sections and headers of a queue
+ * @q: queue with an open channel
+ * @channels: queues that share the send buffer
+ *
+ * Context: process. NAPI runs, so that on error nva_tx_destroy() has to wait until the channel is closed.
+ * Return: 0 or -ENOMEM.
+ */
+int nva_tx_create(struct nva_queue *q, u32 channels)
+{
+	struct nva_device *dev = q->dev;
+	int node = cpu_to_node(READ_ONCE(q->hc.channel->target_cpu));
+	u32 sections = min_t(u32, dev->send_sections / channels, NVA_NO_SECTION - 1), i;
+	int err;
+
+	err = nva_slots_init(&q->slots, NVA_TX_SLOTS, sections, node);
+	if (err)
+		return err;
+	q->headers = kcalloc(DIV_ROUND_UP(NVA_TX_SLOTS, HEADERS_A_PAGE), sizeof(*q->headers), GFP_KERNEL);
+	if (!q->headers)
+		return -ENOMEM;
+	for (i = 0; i < DIV_ROUND_UP(NVA_TX_SLOTS, HEADERS_A_PAGE); i++) {
+		q->headers[i] = alloc_pages_node(node, GFP_KERNEL | __GFP_ZERO, 0);
+		if (!q->headers[i])
+			return -ENOMEM;
+	}
+	q->first_section = q->index * sections;
+	q->send_section = dev->send_section;
+	q->send_buf = dev->send.at + (size_t)q->first_section * dev->send_section;
+	q->max_ranges = dev->max_ranges;
+	q->batch_max = dev->batch_max;
+	q->batch_align = dev->batch_align;
+	q->open_slot = NULL;
+	nva_tx_copy_max(q);
+	netdev_tx_reset_queue(q->txq);
+	return 0;
+}
+
+/**
+ * nva_tx_copy_max() - from what length on packets are sent by reference
+ * @q: queue with slots
+ *
+ * Context: process; the transmit path may run.
+ */
+void nva_tx_copy_max(struct nva_queue *q)
+{
+	WRITE_ONCE(q->copy_max, min_t(u32, q->send_section, q->dev->tx_copybreak + HEADER_MAX));
+}
+
+/**
+ * nva_tx_destroy() - free slots and headers, and the packets that the host never completed
+ * @q: queue, dead, its channel closed
+ *
+ * Context: process.
+ */
+void nva_tx_destroy(struct nva_queue *q)
+{
+	struct nva_slot *slot;
+	u32 from = 0, i;
+
+	while ((slot = nva_slots_armed(&q->slots, &from)))
+		dev_kfree_skb_any(slot->skb);
+	q->open_slot = NULL;
+	nva_slots_free(&q->slots);
+	for (i = 0; q->headers && i < DIV_ROUND_UP(NVA_TX_SLOTS, HEADERS_A_PAGE); i++)
+		if (q->headers[i])
+			__free_page(q->headers[i]);
+	kfree(q->headers);
+	q->headers = NULL;
+}
+
+/**
+ * nva_features_check() - ndo_features_check()
+ * @skb: packet
+ * @ndev: interface
+ * @features: what the stack would leave to us
+ *
+ * Context: transmit path.
+ * Return: @features without what the host's format cannot express for this packet.
+ */
+netdev_features_t nva_features_check(struct sk_buff *skb, struct net_device *ndev,
+				     netdev_features_t features)
+{
+	features = vlan_features_check(skb, features);
+	if (skb->ip_summed == CHECKSUM_PARTIAL &&
+	    (skb->encapsulation || skb_checksum_start_offset(skb) > RNDIS_L4_OFFSET_MAX))
+		features &= ~(NETIF_F_CSUM_MASK | NETIF_F_GSO_MASK);
+	return features;
+}
+
+/* LSO wants the lengths zero and the checksum of the pseudo header without length. */
+static int plan_lso(struct sk_buff *skb, struct tx_plan *plan)
+{
+	u32 l4 = skb_transport_offset(skb);
+
+	if (skb_cow_head(skb, 0))
+		return -ENOMEM;
+	plan->lso = RNDIS_LSO_V2 | l4 << RNDIS_LSO_L4_SHIFT |
+		    min_t(u32, skb_shinfo(skb)->gso_size, RNDIS_LSO_MSS_MAX);
+	if (skb_shinfo(skb)->gso_type & SKB_GSO_TCPV4) {
+		struct iphdr *ip = ip_hdr(skb);
+
+		ip->tot_len = 0;
+		ip->check = 0;
+		tcp_hdr(skb)->check = ~csum_tcpudp_magic(ip->saddr, ip->daddr, 0, IPPROTO_TCP, 0);
+	} else {
+		plan->lso |= RNDIS_LSO_IPV6;
+		tcp_v6_gso_csum_prep(skb);
+	}
+	plan->has_lso = true;
+	return 0;
+}
+
+/* A checksum that the host cannot complete is completed here. */
+static int plan_csum(const struct nva_device *dev, struct sk_buff *skb, struct tx_plan *plan)
+{
+	bool ip6 = vlan_get_protocol(skb) == htons(ETH_P_IPV6);
+	u32 l4;
+
+	switch (skb->csum_offset) {
+	case offsetof(struct tcphdr, check):
+		if (!(dev->host_features & (ip6 ? NETIF_F_IPV6_CSUM : NETIF_F_IP_CSUM)))
+			return skb_checksum_help(skb);
+		plan->csum = RNDIS_TXCSUM_TCP;
+		break;
+	case offsetof(struct udphdr, check):
+		if (!(ip6 ? dev->csum_udp6 : dev->csum_udp4))
+			return skb_checksum_help(skb);
+		plan->csum = RNDIS_TXCSUM_UDP;
+		break;
+	default:
+		return skb_checksum_help(skb);
+	}
+	l4 = skb_checksum_start_offset(skb);
+	plan->csum |= (ip6 ? RNDIS_TXCSUM_IPV6 : RNDIS_TXCSUM_IPV4) | l4 << RNDIS_TXCSUM_L4_SHIFT;
+	plan->has_csum = true;
+	return 0;
+}
+
+static int make_plan(const struct nva_device *dev, struct sk_buff *skb, struct tx_plan *plan)
+{
+	u32 n = 0;
+	int err = 0;
+
+	plan->has_lso = false;
+	plan->has_csum = false;
+	plan->has_hash = false;
+	plan->has_vlan = false;
+	if (skb_is_gso(skb))
+		err = plan_lso(skb, plan);
+	else if (skb->ip_summed == CHECKSUM_PARTIAL)
+		err = plan_csum(dev, skb, plan);
+	if (unlikely(err))
+		return err;
+	n += plan->has_lso + plan->has_csum;
+	if (skb_vlan_tag_present(skb)) {
+		u16 tci = skb_vlan_tag_get(skb);
+
+		plan->vlan = (tci & VLAN_PRIO_MASK) >> VLAN_PRIO_SHIFT |
+			     (tci & VLAN_CFI_MASK ? RNDIS_VLAN_CFI : 0) |
+			     (tci & VLAN_VID_MASK) << RNDIS_VLAN_ID_SHIFT;
+		plan->has_vlan = true;
+		n++;
+	}
+	plan->hash = skb_get_hash_raw(skb);
+	if (plan->hash && dev->n_live > 1) {
+		plan->has_hash = true;
+		n++;
+	}
+	plan->header = sizeof(struct rndis_packet) + n * sizeof(struct rndis_ppi_u32);
+	return 0;
+}
+
+static struct rndis_ppi_u32 *put_ppi(struct rndis_ppi_u32 *at, u32 type, u32 value)
+{
+	at->ppi.size = cpu_to_le32(sizeof(*at));
+	at->ppi.type = cpu_to_le32(type);
+	at->ppi.value_offset = cpu_to_le32(sizeof(at->ppi));
+	at->value = cpu_to_le32(value);
+	return at + 1;
+}
+
+/* Writes the RNDIS header of a packet of @length bytes; plan->header bytes. */
+static void put_header(void *at, const struct tx_plan *plan, u32 length)
+{
+	const u32 fixed = sizeof(struct rndis_packet) - sizeof(struct rndis_header);
+	u32 ppi_length = plan->header - sizeof(struct rndis_packet);
+	struct rndis_packet *message = at;
+	struct rndis_ppi_u32 *ppi = at + sizeof(*message);
+
+	*message = (struct rndis_packet) {
+		.hdr = {
+			.type = cpu_to_le32(RNDIS_PACKET),
+			.length = cpu_to_le32(plan->header + length),
+		},
+		.data_offset = cpu_to_le32(fixed + ppi_length),
+		.data_length = cpu_to_le32(length),
+		.ppi_offset = cpu_to_le32(ppi_length ? fixed : 0),
+		.ppi_length = cpu_to_le32(ppi_length),
+	};
+	if (plan->has_vlan)
+		ppi = put_ppi(ppi, RNDIS_PPI_VLAN, plan->vlan);
+	if (plan->has_lso)
+		ppi = put_ppi(ppi, RNDIS_PPI_LSO, plan->lso);
+	if (plan->has_csum)
+		ppi = put_ppi(ppi, RNDIS_PPI_CSUM, plan->csum);
+	if (plan->has_hash)
+		put_ppi(ppi, RNDIS_PPI_HASH, plan->hash);
+}
+
+static void put_message(union nvsp_message *message, u32 section, u32 bytes)
+{
+	*message = (union nvsp_message) {
+		.rndis = {
+			.type = cpu_to_le32(NVSP_SEND_RNDIS),
+			.channel = cpu_to_le32(NVSP_CHANNEL_DATA),
+			.section = cpu_to_le32(section),
+			.section_bytes = cpu_to_le32(bytes),
+		},
+	};
+}
+
+/* Sends the open section. On error it stays open. */
+static int flush_open(struct nva_queue *q, bool more)
+{
+	struct nva_slot *slot = q->open_slot;
+	union nvsp_message message;
+	struct hva_batch batch;
+	u64 id;
+	int err;
+
+	put_message(&message, q->first_section + slot->section, q->open_used);
+	id = nva_slots_next_id(&q->slots, slot);
+	hva_batch_begin(&batch, &q->hc);
+	err = hva_batch_inband(&batch, &message, sizeof(message), id,
+			       VMBUS_DATA_PACKET_FLAG_COMPLETION_REQUESTED);
+	if (likely(!err)) {
+		/* from here on the completion may come */
+		nva_slots_arm(slot, id);
+		q->open_slot = NULL;
+	}
+	hva_batch_end(&batch, more);
+	if (likely(!err)) {
+		u64_stats_update_begin(&q->tx_stats.syncp);
+		q->tx_stats.messages++;
+		u64_stats_update_end(&q->tx_stats.syncp);
+	}
+	return err;
+}
+
+/* The stack announced more and then something came between: what was held back goes now. */
+static void flush_all(struct nva_queue *q)
+{
+	if (q->open_slot)
+		flush_open(q, false);
+	hva_flush(&q->hc);
+}
+
+static bool has_room(struct nva_queue *q)
+{
+	return nva_slots_available(&q->slots) >= RESTART_SLOTS && hva_has_space(&q->hc, RESTART_ROOM);
+}
+
+/* Stops the queue until there is room; starts it again if there is already. No more packets may follow, so all go. */
+static void stop(struct nva_queue *q)
+{
+	flush_all(q);
+	netif_tx_stop_queue(q->txq);
+	u64_stats_update_begin(&q->tx_stats.syncp);
+	q->tx_stats.stop++;
+	u64_stats_update_end(&q->tx_stats.syncp);
+	/* pairs with the barrier in nva_poll(): either it sees the queue stopped, or we see the room */
+	smp_mb__after_atomic();
+	if (hva_wait_space(&q->hc, RESTART_ROOM) &&
+	    nva_slots_available(&q->slots) >= RESTART_SLOTS && nva_queue_ready(q) && !q->open_slot)
+		netif_tx_start_queue(q->txq);
+}
+
+static void failed(struct nva_queue *q, int err)
+{
+	if (err == -EIO)
+		nva_reset(q->dev, NVA_RING_BROKEN);
+	else if (err == -ENODEV)
+		nva_reset(q->dev, NVA_CHANNEL_GONE);
+}
+
+/* Copies a packet into the open section. Returns 0, -ENOSPC when no section is free, else why the queue is stuck. */
+static int send_copied(struct nva_queue *q, struct sk_buff *skb, const struct tx_plan *plan)
+{
+	u32 message = plan->header + skb->len, length = skb->len, at = 0;
+	struct nva_slot *slot = q->open_slot;
+	bool flush;
+	u8 *base;
+	int err;
+
+	if (slot) {
+		at = ALIGN(q->open_used, q->batch_align);
+		if (at + message > q->send_section) {
+			err = flush_open(q, true);
+			if (err)
+				return err;
+			slot = NULL;
+			at = 0;
+		}
+	}
+	if (!slot) {
+		slot = nva_slots_take(&q->slots);
+		if (unlikely(!slot))
+			return -EAGAIN;
+		if (unlikely(!nva_slots_take_section(&q->slots, slot))) {
+			nva_slots_put(&q->slots, slot);
+			return -ENOSPC;
+		}
+	}
+	base = q->send_buf + (size_t)slot->section * q->send_section;
+	if (at) {
+		/* the one before reaches up to this one */
+		struct rndis_header *last = (void *)(base + q->open_last);
+
+		memset(base + q->open_used, 0, at - q->open_used);
+		last->length = cpu_to_le32(at - q->open_last);
+	}
+	put_header(base + at, plan, length);
+	skb_copy_bits(skb, 0, base + at + plan->header, length);
+	q->open_slot = slot;
+	q->open_last = at;
+	q->open_used = at + message;
+	slot->packets++;
+	slot->bytes += length;
+
+	skb_tx_timestamp(skb);
+	dev_consume_skb_any(skb);
+	flush = __netdev_tx_sent_queue(q->txq, length, netdev_xmit_more());
+	if (flush || slot->packets >= q->batch_max) {
+		err = flush_open(q, !flush);
+		if (unlikely(err)) {
+			/* taken, and kept; the queue waits for its turn */
+			failed(q, err);
+			stop(q);
+		}
+	}
+	return 0;
+}
+
+/* Adds the Hyper-V pages of @length bytes at a physical address. Returns the new count, above @max when they do not fit. */
+static u32 add_ranges(struct hv_page_buffer *pages, u32 n, u32 max, phys_addr_t at, u32 length)
+{
+	while (length) {
+		u32 offset = at & (HV_HYP_PAGE_SIZE - 1);
+		u32 bytes = min_t(u32, length, HV_HYP_PAGE_SIZE - offset);
+
+		if (n == max)
+			return max + 1;
+		pages[n++] = (struct hv_page_buffer) {
+			.pfn = at >> HV_HYP_PAGE_SHIFT, .offset = offset, .len = bytes,
+		};
+		at += bytes;
+		length -= bytes;
+	}
+	return n;
+}
+
+static u32 add_skb(const struct sk_buff *skb, struct hv_page_buffer *pages, u32 n, u32 max)
+{
+	u32 i;
+
+	n = add_ranges(pages, n, max, virt_to_phys(skb->data), skb_headlen(skb));
+	for (i = 0; i < skb_shinfo(skb)->nr_frags && n <= max; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+
+		n = add_ranges(pages, n, max, page_to_phys(skb_frag_page(frag)) + skb_frag_off(frag),
+			      skb_frag_size(frag));
+	}
+	return n;
+}
+
+/* Sends a packet as ranges of its memory. Returns 0, -ENOMEM when it cannot be, else why the queue is stuck. */
+static int send_direct(struct nva_queue *q, struct sk_buff *skb, const struct tx_plan *plan)
+{
+	struct hv_page_buffer pages[NVA_TX_RANGES];
+	union nvsp_message message;
+	struct hva_batch batch;
+	struct nva_slot *slot;
+	bool flush = true;
+	u8 *header;
+	u32 n;
+	int err;
+	u64 id;
+
+	if (q->open_slot) {
+		err = flush_open(q, true);
+		if (err)
+			return err;
+	}
+	slot = nva_slots_take(&q->slots);
+	if (unlikely(!slot))
+		return -EAGAIN;
+	header = header_of(q, slot - q->slots.slot);
+	n = add_ranges(pages, 0, q->max_ranges, virt_to_phys(header), plan->header);
+	n = add_skb(skb, pages, n, q->max_ranges);
+	if (unlikely(n > q->max_ranges)) {
+		u64_stats_update_begin(&q->tx_stats.syncp);
+		q->tx_stats.linearized++;
+		u64_stats_update_end(&q->tx_stats.syncp);
+		err = skb_linearize(skb);
+		n = err ? n : add_skb(skb, pages, 1, q->max_ranges);
+		if (n > q->max_ranges) {
+			nva_slots_put(&q->slots, slot);
+			return -ENOMEM;
+		}
+	}
+	put_header(header, plan, skb->len);
+	put_message(&message, NVSP_SECTION_NONE, 0);
+	slot->skb = skb;
+	slot->bytes = skb->len;
+	slot->packets = 1;
+	id = nva_slots_next_id(&q->slots, slot);
+
+	skb_tx_timestamp(skb);
+	hva_batch_begin(&batch, &q->hc);
+	err = hva_batch_gpa(&batch, pages, n, &message, sizeof(message), id);
+	if (likely(!err)) {
+		flush = __netdev_tx_sent_queue(q->txq, skb->len, netdev_xmit_more());
+		/* from here on the packet may be completed and freed */
+		nva_slots_arm(slot, id);
+	}
+	hva_batch_end(&batch, !flush);
+	if (unlikely(err)) {
+		nva_slots_put(&q->slots, slot);
+		return err;
+	}
+	return 0;
+}
+
+/**
+ * nva_xmit() - ndo_start_xmit()
+ * @skb: packet
+ * @ndev: interface
+ *
+ * Context: transmit path, under the queue's tx lock.
+ * Return: NETDEV_TX_OK when the packet was taken or dropped, NETDEV_TX_BUSY when the queue was stopped
+ * for it.
+ */
+netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev)
+{
+	struct nva_device *dev = netdev_priv(ndev);
+	struct nva_queue *q = dev->queue[skb_get_queue_mapping(skb)];
+	u32 length = skb->len;
+	bool gso = skb_is_gso(skb), copied, spilled = false;
+	struct tx_plan plan;
+	int err;
+
+	if (unlikely(!nva_queue_ready(q)))
+		goto drop;
+	err = make_plan(dev, skb, &plan);
+	if (unlikely(err))
+		goto drop;
+	/* checksum help and header copies leave it alone, but be safe against padding */
+	copied = plan.header + length <= READ_ONCE(q->copy_max);
+	err = -ENOSPC;
+	if (copied) {
+		err = send_copied(q, skb, &plan);
+		spilled = err == -ENOSPC;
+	}
+	if (err == -ENOSPC) {
+		copied = false;
+		err = send_direct(q, skb, &plan);
+	}
+	if (unlikely(err))
+		goto stuck;
+
+	u64_stats_update_begin(&q->tx_stats.syncp);
+	q->tx_stats.packets++;
+	q->tx_stats.bytes += length;
+	q->tx_stats.copied += copied;
+	q->tx_stats.direct += !copied;
+	q->tx_stats.messages += !copied;
+	q->tx_stats.no_section += spilled;
+	q->tx_stats.csum += plan.has_csum;
+	if (gso) {
+		q->tx_stats.gso_packets++;
+		q->tx_stats.gso_bytes += length;
+	}
+	u64_stats_update_end(&q->tx_stats.syncp);
+	if (unlikely(nva_slots_available(&q->slots) < 2))
+		stop(q);
+	return NETDEV_TX_OK;
+
+stuck:
+	if (err == -EAGAIN) {
+		u64_stats_update_begin(&q->tx_stats.syncp);
+		q->tx_stats.ring_full++;
+		u64_stats_update_end(&q->tx_stats.syncp);
+		stop(q);
+		return NETDEV_TX_BUSY;
+	}
+	failed(q, err);
+drop:
+	u64_stats_update_begin(&q->tx_stats.syncp);
+	q->tx_stats.dropped++;
+	u64_stats_update_end(&q->tx_stats.syncp);
+	dev_kfree_skb_any(skb);
+	if (nva_queue_ready(q) && !netdev_xmit_more())
+		flush_all(q);
+	return NETDEV_TX_OK;
+}
+
+/**
+ * nva_tx_complete() - the host is done with a packet
+ * @q: queue
+ * @packet: VM_PKT_COMP
+ * @budget: of the poll, for napi_consume_skb()
+ * @packets: increased by what to tell BQL
+ * @bytes: likewise
+ *
+ * Context: NAPI.
+ */
+void nva_tx_complete(struct nva_queue *q, const struct hva_packet *packet, int budget, u32 *packets,
+		     u32 *bytes)
+{
+	const struct nvsp_rndis_complete *message = packet->payload;
+	struct nva_slot *slot;
+
+	if (unlikely(packet->txid & NVA_CTL_ID)) {
+		nva_ctl_completion(q->dev, packet);
+		return;
+	}
+	slot = nva_slots_match(&q->slots, packet->txid);
+	if (unlikely(!slot)) {
+		nva_fault(q->dev, NVA_TX_UNKNOWN_ID);
+		return;
+	}
+	if (unlikely(packet->len < sizeof(*message) ||
+		     le32_to_cpu(READ_ONCE(message->type)) != NVSP_SEND_RNDIS_COMPLETE))
+		nva_fault(q->dev, NVA_TX_BAD_COMPLETION);
+	else if (unlikely(le32_to_cpu(READ_ONCE(message->status)) != NVSP_STATUS_SUCCESS))
+		nva_fault(q->dev, NVA_TX_REFUSED);
+	*packets += slot->packets;
+	*bytes += slot->bytes;
+	if (slot->skb)
+		napi_consume_skb(slot->skb, budget);
+	nva_slots_complete(&q->slots, slot);
+}
+
+/**
+ * nva_tx_resume() - start a stopped queue if there is room again
+ * @q: queue
+ *
+ * Context: NAPI.
+ */
+void nva_tx_resume(struct nva_queue *q)
+{
+	int err = 0;
+
+	if (!nva_queue_ready(q) || !has_room(q))
+		return;
+	__netif_tx_lock(q->txq, smp_processor_id());
+	/* dead queues stay stopped; the lock is what nva_tx_stop() waits for */
+	if (nva_queue_ready(q)) {
+		if (q->open_slot)
+			err = flush_open(q, false);
+		if (!err) {
+			netif_tx_wake_queue(q->txq);
+			u64_stats_update_begin(&q->tx_stats.syncp);
+			q->tx_stats.wake++;
+			u64_stats_update_end(&q->tx_stats.syncp);
+		} else {
+			failed(q, err);
+			hva_wait_space(&q->hc, RESTART_ROOM);
+		}
+	}
+	__netif_tx_unlock(q->txq);
+}
+
+/**
+ * nva_tx_idle() - has the host completed all packets of a queue?
+ * @q: queue, dead
+ *
+ * Context: process.
+ */
+bool nva_tx_idle(struct nva_queue *q)
+{
+	return !q->slots.size || nva_slots_available(&q->slots) + !!q->open_slot == q->slots.size;
+}
+
+/**
+ * nva_tx_stop() - no packet is sent any more when this returns
+ * @dev: NIC
+ *
+ * Context: process.
+ */
+void nva_tx_stop(struct nva_device *dev)
+{
+	u32 i;
+
+	for (i = 0; i < dev->n_queues; i++)
+		WRITE_ONCE(dev->queue[i]->live, false);
+	netif_tx_disable(dev->ndev);
+}
+
+/**
+ * nva_tx_timeout() - ndo_tx_timeout()
+ * @ndev: interface
+ * @queue: the one that is stuck
+ *
+ * Context: softirq.
+ */
+void nva_tx_timeout(struct net_device *ndev, unsigned int queue)
+{
+	struct nva_device *dev = netdev_priv(ndev);
+	struct nva_queue *q = dev->queue[queue];
+
+	/* queues of a session that comes or goes stand still for a while */
+	if (nva_queue_ready(q))
+		nva_reset(dev, NVA_TX_TIMEOUT);
+}
