@@ -207,7 +207,7 @@ static bool tear_down(const struct ending *end)
  * KVM patches the kernel's text when the first VM comes and the last one goes (static keys, one of
  * them in the scheduler), and when a processor's APIC is first off and then on. An emulator that
  * translates on several threads may go on executing the breakpoint such patching puts there for a
- * moment: QEMU before 8.1 does, and the first level dies. A VM with one processor that never runs
+ * moment: QEMU 7.2 does, and the first level dies. A VM with one processor that never runs
  * keeps all of these keys as they are.
  */
 static int hold(void)
