@@ -304,6 +304,7 @@ static struct kunit_suite ring_suite = {
 	.exit = ring_exit,
 	.test_cases = ring_cases,
 };
+
 kunit_test_suite(ring_suite);
 
 MODULE_DESCRIPTION("KUnit tests of the VMBus ring fast path");
