@@ -11,6 +11,7 @@
 #include "devices.h"
 #include "fault.h"
 #include "log.h"
+#include "machine.h"
 #include "options.h"
 
 #define MIB (1ULL << 20)
@@ -127,7 +128,7 @@ static void set_device(struct options *opt, const char *option, const char *text
 enum {
 	OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_CPUS, OPT_NUMA, OPT_MEM, OPT_IO_THREADS, OPT_CPU,
 	OPT_VMBUS_MAX, OPT_FAULTS, OPT_LIST_FAULTS, OPT_DEADLINE, OPT_ON_PANIC, OPT_RESULTS, OPT_CONSOLE,
-	OPT_SYMBOLS, OPT_GDB, OPT_HOLD, OPT_VERBOSE, OPT_HELP, OPT_COUNT,
+	OPT_SYMBOLS, OPT_GDB, OPT_HOLD, OPT_TSC, OPT_VERBOSE, OPT_HELP, OPT_COUNT,
 };
 
 static const struct {
@@ -155,6 +156,7 @@ static const struct {
 	[OPT_GDB] = { "gdb", "[ADDRESS:]PORT|DEVICE[,wait]",
 		      "serve gdb; wait: before the first instruction" },
 	[OPT_HOLD] = { "hold", NULL, "run nothing, but keep KVM in use until killed" },
+	[OPT_TSC] = { "tsc", NULL, "print this host's TSC frequency in kHz, and exit" },
 	[OPT_VERBOSE] = { "verbose", NULL, "say more on stderr" },
 	[OPT_HELP] = { "help", NULL, "print this and exit" },
 };
@@ -240,6 +242,9 @@ static void set(struct options *opt, unsigned int which, const char *value)
 	case OPT_HOLD:
 		opt->hold = true;
 		break;
+	case OPT_TSC:
+		printf("%" PRIu64 "\n", hyperv_measure_tsc());
+		exit(EXIT_PASS);
 	case OPT_VERBOSE:
 		opt->verbose = true;
 		log_verbose = true;
