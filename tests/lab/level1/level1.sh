@@ -71,7 +71,7 @@ level1_run() {
 	rm -rf "$1/out" "$1/out.tar"
 	level1_gdb=
 	[ -z "$gdb_port" ] || level1_gdb="net.ifnames=0 gdb_port=$gdb_port"
-	tar -C "$1" -hcf "$1/job.tar" in || die "$EX_SPACE" "cannot write $1/job.tar"
+	tar -C "$1" -hcf "$1/job.tar" in 2>/dev/null || die "$EX_SPACE" "cannot write $1/job.tar"
 	set -- "$1" -nodefaults -no-user-config -display none -no-reboot -M pc \
 		-cpu max,erms=off,fsrm=off -m $((memory + 768)) \
 		-kernel "$level1_vmlinux" -initrd "$level1_initrd" \
