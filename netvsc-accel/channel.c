@@ -174,6 +174,7 @@ void nva_subchannel(struct vmbus_channel *chan)
 		return;
 	}
 
+	nva_rx_buffer(dev->queue[index]);
 	err = nva_channel_open(dev->queue[index], chan);
 	if (err)
 		netdev_notice(dev->ndev, "channel %u did not open: %pe\n", index, ERR_PTR(err));

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154
-# The host revokes the NIC and offers it again: idle, after the link went down, and amid traffic.
-#: cpus=1 deadline=90 peer=iperf3
+# The host revokes the NIC and offers it again: when it is down, has no link, and amid traffic.
+#: cpus=1 deadline=150 peer=iperf3
 #: --net @nic@,id=net0,queues=@CPUS@,backend=tap:ifname=lab0
 
 driver_load
 address "$nics"
 echo_test
 # hv_netvsc waits for every outstanding send when its NIC goes, but hv_vmbus has taken away the
-# callback that would see the completions: amid traffic it waits for ever, holding the bus's work
-# queue. So that turn is for drivers that bound the wait.
-turns='idle disconnected amid_traffic'
-[ "$DRIVER" != hv_netvsc ] || turns='idle disconnected'
+# callback that would see the completions: one packet sent while the rescind is under way, and it
+# waits for ever, holding the bus's work queue. So that turn is for drivers that bound the wait.
+turns='down disconnected amid_traffic'
+[ "$DRIVER" != hv_netvsc ] || turns='down disconnected'
 for turn in $turns; do
 	pid=''
-	if [ "$turn" != idle ]; then
+	if [ "$turn" = down ]; then
+		run ip link set "$nics" down
+	else
 		iperf3 -c "$peer4" -t 20 >/dev/null 2>&1 </dev/null &
 		pid=$!
 		sleep 1
