@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend.h"
 #include "devices.h"
 #include "fault.h"
 #include "log.h"
@@ -174,6 +175,9 @@ static void print_help(void)
 	}
 	printf("\nDevices; in a value ';' stands for ',':\n");
 	devices_help();
+	printf("\nWhat a NIC is plugged into, backend=SPEC, with defaults:\n");
+	for (unsigned int i = 0; backend_help(i); i++)
+		printf("  %s\n", backend_help(i));
 	printf("\nExit status: 0 the guest said exit 0; 1 it said another code; 2 bad usage or\n"
 	       "input; 3 this host cannot run it; 4 deadline; 5 guest panic; 6 hvlab failed;\n"
 	       "10 triple fault; 11 power-off and 12 reset without a verdict; 13 results not written.\n");
