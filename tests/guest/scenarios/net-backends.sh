@@ -42,8 +42,9 @@ routed() {
 	result "routed_$1" $((counted - seen_before))
 	counter net0 sink tx_csum_bad
 	same "bad checksums ($1)" 0 "$counted"
+	# With several processors the guest itself may send a flow's frames by different queues.
 	counter net0 sink tx_seq_late
-	same "frames out of order ($1)" 0 "$counted"
+	[ "$CPUS" -gt 1 ] || same "frames out of order ($1)" 0 "$counted"
 	counter net0 sink tx_malformed
 	same "malformed frames ($1)" 0 "$counted"
 	host net1 source stop
