@@ -128,7 +128,7 @@ static void set_device(struct options *opt, const char *option, const char *text
 enum {
 	OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_CPUS, OPT_NUMA, OPT_MEM, OPT_IO_THREADS, OPT_CPU,
 	OPT_VMBUS_MAX, OPT_FAULTS, OPT_LIST_FAULTS, OPT_DEADLINE, OPT_ON_PANIC, OPT_RESULTS, OPT_CONSOLE,
-	OPT_SYMBOLS, OPT_GDB, OPT_VERBOSE, OPT_HELP, OPT_COUNT,
+	OPT_SYMBOLS, OPT_GDB, OPT_HOLD, OPT_VERBOSE, OPT_HELP, OPT_COUNT,
 };
 
 static const struct {
@@ -155,6 +155,7 @@ static const struct {
 	[OPT_SYMBOLS] = { "symbols", "FILE", "System.map, kallsyms or vmlinux, for reports" },
 	[OPT_GDB] = { "gdb", "[ADDRESS:]PORT|DEVICE[,wait]",
 		      "serve gdb; wait: before the first instruction" },
+	[OPT_HOLD] = { "hold", NULL, "run nothing, but keep KVM in use until killed" },
 	[OPT_VERBOSE] = { "verbose", NULL, "say more on stderr" },
 	[OPT_HELP] = { "help", NULL, "print this and exit" },
 };
@@ -240,6 +241,9 @@ static void set(struct options *opt, unsigned int which, const char *value)
 	case OPT_GDB:
 		set_gdb(opt, value);
 		break;
+	case OPT_HOLD:
+		opt->hold = true;
+		break;
 	case OPT_VERBOSE:
 		opt->verbose = true;
 		log_verbose = true;
@@ -303,6 +307,12 @@ void options_parse(struct options *opt, int argc, char **argv)
 	};
 	for (int i = 1; i < argc;)
 		i += parse_one(opt, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+	if (opt->hold) {
+		if (argc > 2)
+			log_fatal(EXIT_USAGE, "--hold goes with no other option");
+		opt->mem_size = MEM_MIN_MIB * MIB;
+		return;
+	}
 	if (!opt->kernel)
 		log_fatal(EXIT_USAGE, "--kernel is needed; --help lists the options");
 	if (opt->n_nodes > opt->n_vcpus)
