@@ -37,6 +37,18 @@ help: ## list the targets
 modules: headers-exist ## build the kernel modules for KVER (default: the running kernel)
 	+$(kbuild) modules
 
+.PHONY: demo
+demo: ## run hv_netvsc and hv_netvsc_accel side by side on a Hyper-V host of our own
+	@tests/demo
+
+.PHONY: check
+check: ## run the tests on one kernel; SUITE="unit lab ..." for some of them
+	@tests/check $(SUITE)
+
+.PHONY: matrix
+matrix: ## run every test on every kernel; SUITE= as for check
+	@tests/check --matrix $(SUITE)
+
 .PHONY: lint
 lint: ## checkpatch, sparse, W=1, shellcheck and the house rules
 	tests/lint

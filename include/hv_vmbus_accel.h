@@ -292,9 +292,9 @@ bool hva_wait_space(struct hva_channel *hc, u32 bytes);
  * @hc: attached channel that is open
  * @bytes: room wanted
  *
- * Cheap; the answer holds for the only writer of a channel until it writes. When true, a wish set by
- * hva_wait_space() is withdrawn, so restart the queue. To be asked in each poll while the queue is
- * stopped.
+ * Cheap; the answer holds for the only writer of a channel until it writes. When true, a wish set
+ * by hva_wait_space() is withdrawn, so restart the queue. To be asked in each poll while the queue
+ * is stopped.
  *
  * Context: any but NMI, not inside a batch.
  * Return: true when a packet of @bytes would be taken.

@@ -101,6 +101,7 @@ static bool batch_look(struct hva_batch *batch)
 }
 
 void hva_batch_begin(struct hva_batch *batch, struct hva_channel *hc)
+	__acquires(&hc->channel->outbound.ring_lock)
 {
 	struct hv_ring_buffer_info *out = &hc->channel->outbound;
 
@@ -238,6 +239,7 @@ static bool doorbell_due(const struct hva_batch *batch)
 }
 
 int hva_batch_end(struct hva_batch *batch, bool more)
+	__releases(&batch->hc->channel->outbound.ring_lock)
 {
 	struct hva_channel *hc = batch->hc;
 	struct vmbus_channel *channel = hc->channel;

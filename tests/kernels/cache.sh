@@ -112,3 +112,14 @@ cache_retire() {
 		rm -rf "$1.old.$$"
 	}
 }
+
+# cache_sweep DIR PATTERN: removes files of $cache/DIR that no run has wanted for a day. Each tree
+# may keep its own version of an image, and a run may be about to open one.
+cache_sweep() {
+	find "$cache/$1" -maxdepth 1 -name "$2" -mmin +1440 -exec rm -f {} +
+}
+
+# cache_has FILE: succeeds, and keeps the file from being swept, when it is there.
+cache_has() {
+	[ -e "$1" ] && touch -c "$1"
+}

@@ -4,7 +4,6 @@
  * a DSDT with the VMBus device, its MMIO windows, and the two serial ports.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -301,9 +300,8 @@ static void write_pci(struct aml *a)
 
 static void write_virtio(struct aml *a, const struct virtio *v, unsigned int i)
 {
-	char name[5];
+	const char name[] = { 'V', 'I', '0' + i / 10, '0' + i % 10, '\0' };
 
-	snprintf(name, sizeof(name), "VI%02u", i);
 	aml_device(a, name);
 	aml_name_string(a, "_HID", "LNRO0005");
 	aml_name_integer(a, "_UID", i);

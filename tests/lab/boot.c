@@ -99,6 +99,10 @@ static void check_elf(const struct file *f)
 		log_fatal(EXIT_USAGE, "%s: an ELF file, but not a vmlinux", f->path);
 	p = (const void *)(f->data + e->e_phoff);
 	for (unsigned int i = 0; i < e->e_phnum; i++) {
+		/* A program of an operating system; a kernel has nothing of these. */
+		if (p[i].p_type == PT_INTERP || p[i].p_type == PT_DYNAMIC ||
+		    p[i].p_type == PT_TLS || p[i].p_type == PT_GNU_RELRO)
+			log_fatal(EXIT_USAGE, "%s: an ELF file, but not a vmlinux", f->path);
 		if (p[i].p_type != PT_LOAD)
 			continue;
 		if (p[i].p_offset > f->size || p[i].p_filesz > f->size - p[i].p_offset ||

@@ -41,8 +41,7 @@ unsigned int cpuid_apic_id(const struct vm *vm, unsigned int vp)
 	return vp / per_node(vm) << package_shift(vm) | vp % per_node(vm);
 }
 
-/* Is this processor itself emulated by QEMU's TCG? */
-static bool host_is_emulated(void)
+bool cpuid_host_is_emulated(void)
 {
 	unsigned int a, b, c, d;
 
@@ -55,7 +54,7 @@ static bool host_is_emulated(void)
 
 static bool resolve(enum option_auto choice)
 {
-	return choice == OPTION_AUTO ? host_is_emulated() : choice == OPTION_OFF;
+	return choice == OPTION_AUTO ? cpuid_host_is_emulated() : choice == OPTION_OFF;
 }
 
 void cpuid_hidden(const struct options *opt, bool *xsave, bool *rep)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control.h"
 #include "log.h"
 #include "options.h"
 #include "stats.h"
@@ -336,6 +337,27 @@ static void dump(void *o, struct json_object *into)
 	pthread_mutex_unlock(&faults.lock);
 }
 
+/* ``do faults fired``: how often rules fired so far, for a guest that waits for one. */
+static int verb(void *o, int argc, char **argv, char *answer, size_t n)
+{
+	unsigned int silent = 0;
+	uint64_t fired = 0;
+	struct rule *rule;
+
+	if (argc != 1 || strcmp(argv[0], "fired")) {
+		snprintf(answer, n, "fired");
+		return -EINVAL;
+	}
+	pthread_mutex_lock(&faults.lock);
+	for (rule = faults.rules; rule < faults.rules + faults.n_rules; rule++) {
+		fired += rule->fired;
+		silent += !rule->fired;
+	}
+	pthread_mutex_unlock(&faults.lock);
+	snprintf(answer, n, "%" PRIu64 " %u", fired, silent);
+	return 0;
+}
+
 static int load_lines(FILE *f, const char *path, char *err, size_t n)
 {
 	char line[LINE_MAX_BYTES], why[160];
@@ -354,12 +376,15 @@ static int load_lines(FILE *f, const char *path, char *err, size_t n)
 		got = parse_line(line, &rule, why, sizeof(why));
 		if (got < 0) {
 			snprintf(err, n, "%s:%u: %s", path, number, why);
+			free(rule.object);
 			return got;
 		}
 		if (!got)
 			continue;
 		if (faults.n_rules == RULES_MAX) {
 			snprintf(err, n, "%s:%u: more than %u rules", path, number, RULES_MAX);
+			free(rule.object);
+			free(rule.text);
 			return -EINVAL;
 		}
 		faults.rules[faults.n_rules++] = rule;
@@ -375,12 +400,29 @@ static int load_lines(FILE *f, const char *path, char *err, size_t n)
 	return 0;
 }
 
+static void unload(void)
+{
+	struct rule *rule;
+
+	for (rule = faults.rules; rule < faults.rules + faults.n_rules; rule++) {
+		free(rule->text);
+		free(rule->object);
+	}
+	free(faults.rules);
+	free(faults.path);
+	faults.rules = NULL;
+	faults.path = NULL;
+	faults.n_rules = 0;
+	memset(fault_armed, 0, sizeof(fault_armed));
+}
+
 int fault_load(struct vm *vm, const char *path, char *err, size_t n)
 {
 	unsigned int i;
 	FILE *f;
 	int ret;
 
+	unload();
 	if (!path)
 		return 0;
 	f = fopen(path, "re");
@@ -401,7 +443,7 @@ int fault_load(struct vm *vm, const char *path, char *err, size_t n)
 	for (i = 0; i < faults.n_rules; i++)
 		fault_armed[faults.rules[i].point] = true;
 	stats_add_source(vm, "faults", dump, NULL);
-	return 0;
+	return control_register(vm, "faults", verb, NULL);
 }
 
 void fault_list(void)

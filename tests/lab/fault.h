@@ -16,6 +16,7 @@
  *	duplicate		it happens twice
  *	rescind			the device's offer is taken back instead
  *
+ * The guest asks ``do faults fired`` for two numbers: firings so far, and rules that have not fired.
  * ``hvlab --list-faults`` prints the points, the actions each understands and their fields.
  */
 #ifndef HVLAB_FAULT_H
@@ -140,7 +141,7 @@ extern bool fault_armed[FAULT_POINTS];
 /**
  * fault_load() - read the script given with --faults and register the results' ``faults``
  * @vm: for events and statistics
- * @path: script, or NULL: no faults, nothing is registered
+ * @path: script, or NULL: no faults, nothing is registered; replaces what was loaded before
  * @err: on failure ``FILE:LINE: what is wrong``
  *
  * Before the vCPUs run. Return: 0, -EINVAL (bad script) or another negative errno (no such file).

@@ -230,18 +230,36 @@ static int hard_clear(struct vm *vm, unsigned int type, uint64_t address)
 	return -ENOENT;
 }
 
+/*
+ * QEMU's TCG does not load debug registers for a nested guest: there a hardware breakpoint is a
+ * software one, and watchpoints are refused.
+ */
+static unsigned int real_type(unsigned int type)
+{
+	return type == Z_HARD && cpuid_host_is_emulated() ? Z_SOFT : type;
+}
+
+static bool supported(unsigned int type)
+{
+	return type <= Z_HARD || (type <= Z_ACCESS && !cpuid_host_is_emulated());
+}
+
 int gdb_breakpoint_set(struct vcpu *vcpu, unsigned int type, uint64_t address, size_t len)
 {
-	if (type == Z_SOFT)
+	if (!supported(type))
+		return -EOPNOTSUPP;
+	if (real_type(type) == Z_SOFT)
 		return soft_set(vcpu, address);
-	return type <= Z_ACCESS ? hard_set(vcpu->vm, type, address, len) : -EOPNOTSUPP;
+	return hard_set(vcpu->vm, type, address, len);
 }
 
 int gdb_breakpoint_clear(struct vcpu *vcpu, unsigned int type, uint64_t address, size_t len)
 {
-	if (type == Z_SOFT)
+	if (!supported(type))
+		return -EOPNOTSUPP;
+	if (real_type(type) == Z_SOFT)
 		return soft_clear(vcpu->vm, address);
-	return type <= Z_ACCESS ? hard_clear(vcpu->vm, type, address) : -EOPNOTSUPP;
+	return hard_clear(vcpu->vm, type, address);
 }
 
 void gdb_breakpoints_clear_all(struct vm *vm)

@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "gdb.h"
@@ -35,7 +34,7 @@ bool gdb_pending(const struct gdb_packet *p)
 static bool put(struct gdb_packet *p, const char *data, size_t n)
 {
 	while (n) {
-		ssize_t done = send(p->fd, data, n, MSG_NOSIGNAL);
+		ssize_t done = write(p->fd, data, n);
 
 		if (done < 0 && errno == EINTR)
 			continue;

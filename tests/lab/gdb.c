@@ -2,6 +2,7 @@
 /* The commands of gdb's remote protocol; a thread of its own serves one debugger at a time. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,6 +13,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gdb.h"
@@ -21,12 +24,14 @@
 
 #define PAUSE_TIMEOUT	2000000000ULL
 #define MEMORY_MAX	(GDB_PACKET_MAX / 2 - 16)
+#define DEVICE_NAP_NS	100000000L
 #define TRAP		"05"		/* SIGTRAP */
 #define INTERRUPTED	"02"		/* SIGINT */
 
 struct stub {
 	struct vm *vm;
-	int listener;
+	int listener;			/* of a TCP port, or -1 */
+	int device;			/* or -1 */
 	int stopped_fd;			/* eventfd: a vCPU hit something */
 	struct gdb_packet p;
 	bool attached;
@@ -37,7 +42,7 @@ struct stub {
 	struct vcpu *hit;		/* atomic */
 };
 
-static struct stub stub = { .listener = -1, .stopped_fd = -1 };
+static struct stub stub = { .listener = -1, .device = -1, .stopped_fd = -1 };
 
 static unsigned int thread_id(const struct vcpu *vcpu)
 {
@@ -420,26 +425,48 @@ static void serve(void)
 	}
 }
 
-static void *stub_main(void *arg)
+/* One debugger, from its arrival to its end. */
+static void session(int fd)
+{
+	stub.p = (struct gdb_packet){ .fd = fd };
+	stub.current = &stub.vm->vcpus[0];
+	log_info("a debugger is connected");
+	__atomic_store_n(&stub.attached, true, __ATOMIC_RELEASE);
+	hold();
+	serve();
+	if (!stub.held)
+		hold();
+	gdb_breakpoints_clear_all(stub.vm);
+	__atomic_store_n(&stub.attached, false, __ATOMIC_RELEASE);
+	release();
+	log_info("the debugger is gone");
+}
+
+static void *serve_port(void *arg)
 {
 	int one = 1, fd;
 
 	pthread_setname_np(pthread_self(), "gdb");
 	while ((fd = accept4(stub.listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		stub.p = (struct gdb_packet){ .fd = fd };
-		stub.current = &stub.vm->vcpus[0];
-		log_info("a debugger is connected");
-		__atomic_store_n(&stub.attached, true, __ATOMIC_RELEASE);
-		hold();
-		serve();
-		if (!stub.held)
-			hold();
-		gdb_breakpoints_clear_all(stub.vm);
-		__atomic_store_n(&stub.attached, false, __ATOMIC_RELEASE);
-		release();
+		session(fd);
 		close(fd);
-		log_info("the debugger is gone");
+	}
+	return NULL;
+}
+
+/* A device has no connections: a debugger is there once it has sent something. */
+static void *serve_device(void *arg)
+{
+	const struct timespec nap = { .tv_nsec = DEVICE_NAP_NS };
+	struct pollfd p = { .fd = stub.device, .events = POLLIN };
+
+	pthread_setname_np(pthread_self(), "gdb");
+	while (poll(&p, 1, -1) >= 0 || errno == EINTR) {
+		if (p.revents & POLLIN && !(p.revents & POLLHUP))
+			session(stub.device);
+		else
+			nanosleep(&nap, NULL);
 	}
 	return NULL;
 }
@@ -457,32 +484,60 @@ void gdb_end(struct vm *vm)
 		shutdown(stub.listener, SHUT_RDWR);
 }
 
-void gdb_create(struct vm *vm)
+static void listen_on_port(const struct options *opt)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET };
-	pthread_t thread_handle;
-	int one = 1, err;
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = htons(opt->gdb_port),
+		.sin_addr.s_addr = opt->gdb_address,
+	};
+	int one = 1;
 
-	if (!vm->opt->gdb_port)
-		return;
-	stub.vm = vm;
-	address.sin_port = htons(vm->opt->gdb_port);
-	address.sin_addr.s_addr = vm->opt->gdb_address;
-	stub.stopped_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	stub.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (stub.stopped_fd < 0 || stub.listener < 0 ||
+	if (stub.listener < 0 ||
 	    setsockopt(stub.listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
 	    bind(stub.listener, (struct sockaddr *)&address, sizeof(address)) ||
 	    listen(stub.listener, 1))
-		log_fatal(EXIT_USAGE, "--gdb: port %u: %s", vm->opt->gdb_port, strerror(errno));
+		log_fatal(EXIT_USAGE, "--gdb: port %u: %s", opt->gdb_port, strerror(errno));
+}
+
+static void open_device(const char *path)
+{
+	struct termios t;
+
+	stub.device = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (stub.device < 0)
+		log_fatal(EXIT_USAGE, "--gdb: %s: %s", path, strerror(errno));
+	if (!tcgetattr(stub.device, &t)) {
+		cfmakeraw(&t);
+		tcsetattr(stub.device, TCSANOW, &t);
+	}
+}
+
+void gdb_create(struct vm *vm)
+{
+	const struct options *opt = vm->opt;
+	pthread_t handle;
+	int err;
+
+	if (!opt->gdb_port && !opt->gdb_device)
+		return;
+	stub.vm = vm;
+	stub.stopped_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (stub.stopped_fd < 0)
+		log_fatal(EXIT_INTERNAL, "--gdb: %s", strerror(errno));
+	if (opt->gdb_device)
+		open_device(opt->gdb_device);
+	else
+		listen_on_port(opt);
 	gdb_breakpoints_create(vm, on_hit);
 	vcpu_set_debug_hook(on_hit);
-	if (vm->opt->gdb_wait) {
+	if (opt->gdb_wait) {
 		stub.holds = 1;
 		vcpu_pause_all(vm, 0);
-		log_info("waiting for a debugger on port %u", vm->opt->gdb_port);
+		log_info("waiting for a debugger");
 	}
-	err = pthread_create(&thread_handle, NULL, stub_main, NULL);
+	err = pthread_create(&handle, NULL, opt->gdb_device ? serve_device : serve_port, NULL);
 	if (err)
 		log_fatal(EXIT_INTERNAL, "gdb: %s", strerror(err));
 }

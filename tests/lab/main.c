@@ -188,11 +188,10 @@ static bool tear_down(const struct ending *end)
 	bool clean;
 
 	vcpu_pause_all(&vm, PAUSE_TIMEOUT);
-	clean = last_snapshot();
-
 	if (end->why == VM_END_DEADLINE || end->why == VM_END_TRIPLE_FAULT ||
 	    end->why == VM_END_PANIC || end->why == VM_END_INTERNAL)
 		report_all(&vm);
+	clean = last_snapshot();
 	gdb_end(&vm);
 	left = vcpu_stop_all(&vm, STOP_TIMEOUT);
 	if (left)
@@ -228,7 +227,7 @@ int main(int argc, char **argv)
 	clean = tear_down(end);
 	console_flush(&vm);
 	status = status_of(end);
-	if (!results_write(&vm, status) && (status == EXIT_PASS || status == EXIT_FAIL))
+	if (!results_write(&vm, status))
 		status = EXIT_RESULTS;
 	if (!clean)
 		_exit(status);

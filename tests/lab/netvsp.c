@@ -235,8 +235,8 @@ static int verb(void *o, int argc, char **argv, char *answer, size_t n)
 
 	if (!strcmp(argv[0], "link"))
 		return verb_link(dev, argc, argv);
-	if (!strcmp(argv[0], "rescind"))
-		return vmbus_rescind(&dev->v);
+	if (!strcmp(argv[0], "rescind") && (argc == 1 || (argc == 2 && !strcmp(argv[1], "abrupt"))))
+		return vmbus_rescind(&dev->v, argc == 2);
 	if (!strcmp(argv[0], "reoffer")) {
 		ret = vmbus_reoffer(&dev->v);
 		snprintf(answer, n, "%s",
@@ -254,7 +254,7 @@ static int verb(void *o, int argc, char **argv, char *answer, size_t n)
 	if (!strcmp(argv[0], dev->backend->ops->name))
 		return backend_verb(dev->backend, argc - 1, argv + 1, answer, n);
 	snprintf(answer, n,
-		 "link up|down, rescind, reoffer, revoke-recv, revoke-send, state, violations, %s",
+		 "link up|down, rescind [abrupt], reoffer, revoke-recv, revoke-send, state, violations, %s",
 		 dev->backend->ops->name);
 	return -EINVAL;
 }

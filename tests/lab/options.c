@@ -76,7 +76,7 @@ static void set_on_panic(struct options *opt, const char *text)
 	opt->on_panic_continue = !strcmp(text, "continue");
 }
 
-/* [ADDRESS:]PORT[,wait] */
+/* [ADDRESS:]PORT[,wait] or /DEVICE[,wait] */
 static void set_gdb(struct options *opt, const char *text)
 {
 	char *copy = strdup(text), *comma = strchr(copy, ','), *colon, *port = copy;
@@ -85,8 +85,12 @@ static void set_gdb(struct options *opt, const char *text)
 	if (comma) {
 		*comma++ = '\0';
 		if (strcmp(comma, "wait"))
-			log_fatal(EXIT_USAGE, "--gdb %s: [ADDRESS:]PORT[,wait] is wanted", text);
+			log_fatal(EXIT_USAGE, "--gdb %s: [ADDRESS:]PORT or DEVICE, then perhaps ,wait", text);
 		opt->gdb_wait = true;
+	}
+	if (copy[0] == '/') {
+		opt->gdb_device = copy;
+		return;
 	}
 	colon = strchr(copy, ':');
 	if (colon) {
@@ -148,8 +152,8 @@ static const struct {
 	[OPT_RESULTS] = { "results", "FILE", "write results and statistics as JSON" },
 	[OPT_CONSOLE] = { "console", "FILE|-", "where the guest's COM1 goes (nowhere)" },
 	[OPT_SYMBOLS] = { "symbols", "FILE", "System.map, kallsyms or vmlinux, for reports" },
-	[OPT_GDB] = { "gdb", "[ADDRESS:]PORT[,wait]",
-		      "serve gdb (on 127.0.0.1); wait: before the first instruction" },
+	[OPT_GDB] = { "gdb", "[ADDRESS:]PORT|DEVICE[,wait]",
+		      "serve gdb; wait: before the first instruction" },
 	[OPT_VERBOSE] = { "verbose", NULL, "say more on stderr" },
 	[OPT_HELP] = { "help", NULL, "print this and exit" },
 };

@@ -57,7 +57,8 @@ struct options {
 	const char *results;		/* file, or NULL */
 	const char *console;		/* file, "-" or NULL */
 	const char *symbols;		/* System.map or vmlinux, or NULL */
-	unsigned int gdb_port;		/* 0 = no stub */
+	const char *gdb_device;		/* serve gdb on this character device, or NULL */
+	unsigned int gdb_port;		/* or on this TCP port; 0 = neither */
 	uint32_t gdb_address;		/* IPv4, network order */
 	bool gdb_wait;			/* vCPUs wait for the debugger */
 	enum option_auto cpu_xsave;	/* show XSAVE and AVX to the guest */

@@ -101,6 +101,9 @@ void cpuid_setup(struct vcpu *vcpu);
 /** cpuid_apic_id() - APIC id of @vp: a package a NUMA node, consecutive ids inside */
 unsigned int cpuid_apic_id(const struct vm *vm, unsigned int vp);
 
+/** cpuid_host_is_emulated() - is this processor itself emulated by QEMU's TCG? */
+bool cpuid_host_is_emulated(void);
+
 /** cpuid_hidden() - is XSAVE, are fast string instructions hidden? Resolves auto. */
 void cpuid_hidden(const struct options *opt, bool *xsave, bool *rep);
 

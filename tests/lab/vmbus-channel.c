@@ -50,7 +50,7 @@ static void later_expire(struct loop_timer *timer)
 	if (ch && ch->serial == later->serial) {
 		later->ch = ch;
 		if (!later->fn) {
-			if (ch->state == VMBUS_RESCINDED)
+			if (ch->rescinded)
 				judge(ch->name, "relid-not-released",
 				      "channel %u was rescinded and not released", ch->relid);
 		} else if (ch->state == VMBUS_OPEN) {
@@ -250,7 +250,7 @@ static void close_channel(struct vmbus_channel *ch)
 	ch->doorbell.fd = -1;
 	gpadl_put(ch->ring_gpadl);
 	ch->ring_gpadl = NULL;
-	ch->state = VMBUS_OFFERED;
+	ch->state = ch->rescinded ? VMBUS_RESCINDED : VMBUS_OFFERED;
 	stats_event(ch->bus->vm, ch->name, "closed");
 }
 
@@ -271,7 +271,7 @@ static void forget_channel(struct vmbus_channel *ch)
 	free(ch);
 }
 
-static void rescind_channel(struct vmbus_channel *ch)
+static void rescind_channel(struct vmbus_channel *ch, bool abrupt)
 {
 	struct vmbus_relid msg = {
 		.h.type = VMBUS_MSG_RESCIND,
@@ -279,9 +279,12 @@ static void rescind_channel(struct vmbus_channel *ch)
 	};
 	struct vmbus_device *dev = ch->dev;
 
-	if (ch->state == VMBUS_OPEN)
+	/* A host serves what is under way until the guest closes, unless something broke. */
+	if (ch->state == VMBUS_OPEN && abrupt)
 		close_channel(ch);
-	ch->state = VMBUS_RESCINDED;
+	ch->rescinded = true;
+	if (ch->state != VMBUS_OPEN)
+		ch->state = VMBUS_RESCINDED;
 	dev->channel[ch->index] = NULL;
 	if (ch->index)
 		dev->n_subchannels--;
@@ -289,32 +292,32 @@ static void rescind_channel(struct vmbus_channel *ch)
 	vmbus_defer(ch, RELEASE_WAIT_NS, NULL, NULL, 0);
 }
 
-static void rescind_subchannels(struct vmbus_device *dev)
+static void rescind_subchannels(struct vmbus_device *dev, bool abrupt)
 {
 	unsigned int i;
 
 	for (i = 1; i < VMBUS_CHANNELS_MAX; i++) {
 		if (dev->channel[i])
-			rescind_channel(dev->channel[i]);
+			rescind_channel(dev->channel[i], abrupt);
 	}
 }
 
-int vmbus_rescind(struct vmbus_device *dev)
+int vmbus_rescind(struct vmbus_device *dev, bool abrupt)
 {
 	if (dev->absent)
 		return -ENODEV;
 	dev->absent = true;
 	dev->reoffer = false;
 	stats_event(dev->bus->vm, dev->name, "rescinded");
-	rescind_subchannels(dev);
+	rescind_subchannels(dev, abrupt);
 	if (dev->channel[0])
-		rescind_channel(dev->channel[0]);
+		rescind_channel(dev->channel[0], abrupt);
 	return 0;
 }
 
 static void rescind_work(struct loop_work *work)
 {
-	vmbus_rescind(container_of(work, struct vmbus_device, rescind_work));
+	vmbus_rescind(container_of(work, struct vmbus_device, rescind_work), true);
 }
 
 void vmbus_rescind_later(struct vmbus_device *dev)
@@ -500,7 +503,7 @@ void vmbus_handle_close(struct vmbus *bus, const struct vmbus_relid *msg)
 	close_channel(ch);
 	/* Sub-channels exist for one opening of the primary. */
 	if (!ch->index)
-		rescind_subchannels(ch->dev);
+		rescind_subchannels(ch->dev, false);
 }
 
 static void pass(void *arg)
@@ -548,7 +551,7 @@ void vmbus_handle_released(struct vmbus *bus, const struct vmbus_relid *msg)
 		return;
 	}
 	/* A guest that could not take an offer in gives it back unasked. */
-	if (ch->state == VMBUS_OPEN)
+	if (ch->state == VMBUS_OPEN && !ch->rescinded)
 		judge(ch->name, "release-open", "release of open channel %u", ch->relid);
 	dev = ch->dev;
 	forget_channel(ch);

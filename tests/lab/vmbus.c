@@ -201,7 +201,7 @@ static void handle_gpadl_header(struct vmbus *bus, const struct vmbus_gpadl_head
 	enum gpadl_progress progress;
 	struct gpadl *gpadl;
 
-	if (!ch || ch->state == VMBUS_RESCINDED) {
+	if (!ch || ch->rescinded) {
 		if (!ch)
 			judge("vmbus", "gpadl-relid", "GPADL %#x for channel %u", msg->gpadl,
 			      msg->relid);
@@ -451,7 +451,7 @@ static void dump(void *o, struct json_object *into)
 	for (i = 1; i < VMBUS_RELIDS; i++) {
 		if (!bus->channel[i])
 			continue;
-		waiting += bus->channel[i]->state == VMBUS_RESCINDED;
+		waiting += bus->channel[i]->rescinded;
 		open += bus->channel[i]->state == VMBUS_OPEN;
 	}
 	stats_put(into, "open_channels", open);

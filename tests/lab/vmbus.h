@@ -62,6 +62,7 @@ struct vmbus_channel_stats {
  * @dev: whose it is
  * @index: sub-channel index, 0 for the primary
  * @serial: differs for every channel ever offered, also when a relid is used again
+ * @rescinded: taken back, though it may be open until the guest has closed it
  * @target_vp: where interrupts go; VMBUS_VP_NONE: nowhere
  * @loop: serves the doorbell; fixed by device number and index
  * @in, @out: rings, valid while state is VMBUS_OPEN
@@ -79,6 +80,7 @@ struct vmbus_channel {
 	uint32_t relid;
 	uint32_t connection;
 	enum vmbus_channel_state state;
+	bool rescinded;
 	uint32_t open_id;
 	uint32_t target_vp;
 	struct gpadl *ring_gpadl;
@@ -167,12 +169,13 @@ void vmbus_offer_subchannels(struct vmbus_device *dev, unsigned int n);
 
 /**
  * vmbus_rescind() - take the device away from the guest
+ * @abrupt: its channels stop at once; otherwise each is served until the guest closes it
  *
- * Its channels stop at once. Context: control loop. Return: 0, or -ENODEV when it is away already.
+ * Context: control loop. Return: 0, or -ENODEV when it is away already.
  */
-int vmbus_rescind(struct vmbus_device *dev);
+int vmbus_rescind(struct vmbus_device *dev, bool abrupt);
 
-/** vmbus_rescind_later() - vmbus_rescind() from any thread, soon */
+/** vmbus_rescind_later() - abrupt vmbus_rescind() from any thread, soon */
 void vmbus_rescind_later(struct vmbus_device *dev);
 
 /**

@@ -7,13 +7,14 @@
 #   disk vda       the job as a tar archive: in/ (level1/job says what is in it)
 #   port "out"     comes back as a tar archive of out/
 #   port "live"    what the job prints, as it prints it
+#   port "gdb"     with --gdb: hvlab's /dev/gdb, a TCP port of this machine at the other end
 #   serial 0       the kernel's console, into level1.log
 #
 # The initramfs holds only what is needed to get there: firmware loads it slowly when instructions
 # are counted, a disk is read fast.
 
 level1_kernel=6.12
-level1_modules='irqbypass kvm,halt_poll_ns=0 kvm-amd tun virtio_blk'
+level1_modules='irqbypass kvm,halt_poll_ns=0 kvm-amd tun virtio_blk virtio_net'
 
 # level1_image: prints the path of the initramfs. To be called in a subshell: it sets traps.
 level1_image() {
@@ -27,7 +28,7 @@ level1_image() {
 		stat -L -c '%s %Y' "$busybox"
 	} | sha256sum | cut -c1-16)
 	level1_initrd=$cache/images/level1-$release-$digest.cpio
-	[ ! -e "$level1_initrd" ] || {
+	! cache_has "$level1_initrd" || {
 		echo "$level1_initrd"
 		return
 	}
@@ -55,7 +56,7 @@ level1_image() {
 	done
 	(cd "$making/tree" && find . | cpio -o -H newc -R 0:0 --quiet) >"$making/image.cpio" ||
 		die "$EX_SPACE" "cannot write the first level's image"
-	rm -f "$cache"/images/level1-*.cpio
+	cache_sweep images 'level1-*.cpio'
 	mv "$making/image.cpio" "$level1_initrd"
 	cache_end
 	cache_unlock
@@ -68,11 +69,13 @@ level1_image() {
 # handing back its results.
 level1_run() {
 	rm -rf "$1/out" "$1/out.tar"
+	level1_gdb=
+	[ -z "$gdb_port" ] || level1_gdb="net.ifnames=0 gdb_port=$gdb_port"
 	tar -C "$1" -hcf "$1/job.tar" in || die "$EX_SPACE" "cannot write $1/job.tar"
 	set -- "$1" -nodefaults -no-user-config -display none -no-reboot -M pc \
 		-cpu max,erms=off,fsrm=off -m $((memory + 768)) \
 		-kernel "$level1_vmlinux" -initrd "$level1_initrd" \
-		-append "console=ttyS0 quiet panic=-1 mitigations=off nowatchdog no_timer_check" \
+		-append "console=ttyS0 quiet panic=-1 mitigations=off nowatchdog no_timer_check $level1_gdb" \
 		-chardev "file,id=console,path=$1/level1.log" -serial chardev:console \
 		-drive "file=$1/job.tar,format=raw,if=none,id=job,readonly=on" \
 		-device virtio-blk-pci,drive=job -device virtio-serial-pci \
@@ -87,7 +90,8 @@ level1_run() {
 		limit=$((deadline + 60))
 	fi
 	if [ -n "$gdb_port" ]; then
-		set -- "$@" -nic "user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:$gdb_port-:$gdb_port"
+		set -- "$@" -device virtserialport,chardev=gdb,name=gdb \
+			-chardev "socket,id=gdb,host=127.0.0.1,port=$gdb_port,server=on,wait=off"
 	fi
 	job_directory=$1
 	shift

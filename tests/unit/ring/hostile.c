@@ -113,7 +113,8 @@ static void broken_descriptor(void)
 	struct hva_packet packet;
 
 	for (u32 written = 8; written < SIZE; written += 8) {
-		static const u16 odd[] = { 0, 1, 2, 3, 0x1ff, 0x200, 0x201, 0x7fff, 0x8000, 0xffff };
+		static const u16 odd[] = { 0, 1, 2, 3, 0x1ff, 0x200, 0x201, 0x7fff, 0x8000,
+						   0xffff };
 
 		for (size_t i = 0; i < sizeof(odd) / sizeof(*odd) + 3; i++) {
 			u32 n = sizeof(odd) / sizeof(*odd);
@@ -294,7 +295,7 @@ static void anything(u64 seed)
 	}
 }
 
-/* An honest but random peer against a model of what is in flight: nothing lost, nothing invented. */
+/* An honest but random peer against a model of what is in flight: nothing lost or invented. */
 static void honest(u64 seed)
 {
 	u64 sent = 0, received = 0, offered = 0, taken = 0;

@@ -4,7 +4,8 @@
  *
  *	ring-test [-x] [SUITE...]
  *
- * -x ends the run at the first failed check. Exit: 0 passed, 1 failed, 2 unknown suite or no memory. A hang is ended by SIGALRM.
+ * -x ends the run at the first failed check. A hang is ended by SIGALRM.
+ * Exit: 0 passed, 1 failed, 2 unknown suite or no memory.
  */
 #include <stdlib.h>
 #include <unistd.h>

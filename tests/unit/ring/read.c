@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The consumer: packets at every offset, in place and copied, masks, and when the host is signalled.
+ * The consumer: packets at every offset, in place and copied, masks, signals to the host.
  */
 #include "rig.h"
 
@@ -174,7 +174,12 @@ static void host_waits(void)
 
 static void transfer_pages(void)
 {
-	struct { u16 set; u8 owns, reserved; u32 count; struct vmtransfer_page_range r[5]; } head = {
+	struct {
+		u16 set;
+		u8 owns, reserved;
+		u32 count;
+		struct vmtransfer_page_range r[5];
+	} head = {
 		.set = 0xcafe, .count = 5,
 		.r = { { 1, 2 }, { 3, 4 }, { 0xffffffff, 0xfffffffe }, { 7, 8 }, { 9, 10 } },
 	};

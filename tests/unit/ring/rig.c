@@ -87,11 +87,12 @@ static struct hv_ring_buffer *map_ring(u32 size)
 		perror("memfd");
 		exit(2);
 	}
-	base = map_or_die(NULL, span + 2 * PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	base = map_or_die(NULL, span + 2 * PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			  0);
 	base += PAGE_SIZE;
 	map_or_die(base, PAGE_SIZE + size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
-	map_or_die(base + PAGE_SIZE + size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-		   PAGE_SIZE);
+	map_or_die(base + PAGE_SIZE + size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		   fd, PAGE_SIZE);
 	close(fd);
 	return (void *)base;
 }

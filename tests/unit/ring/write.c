@@ -247,7 +247,7 @@ static void waiting(void)
 		check(!hva_wait_space(&rig.hc, want));
 		pending = rig.out->pending_send_sz;
 		check(pending);
-		/* By ">" and by ">=", the host has crossed the line when there is room, not before. */
+		/* By ">" or ">=": the host crosses the line when there is room, not before. */
 		while (host_take(packet, sizeof(packet))) {
 			u32 free = SIZE - rig_used(rig.out);
 
