@@ -9,10 +9,8 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "acpi.h"
@@ -836,128 +834,6 @@ static void fuzz(void)
 	}
 }
 
-/* --- one ring, two threads: the driver's rules (section 2.7.10) against ours --- */
-
-#define RACE_BUFFERS 300000
-#define RACE_QUEUE   1
-
-static int race_kick, race_interrupt;
-static bool race_event_idx, race_lost;
-
-static void race_wait(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	uint64_t n;
-
-	if (poll(&p, 1, 5000) == 1 && read(fd, &n, sizeof(n)) == sizeof(n))
-		return;
-	__atomic_store_n(&race_lost, true, __ATOMIC_RELAXED);
-}
-
-static void race_signal(int fd)
-{
-	uint64_t one = 1;
-
-	CHECK(write(fd, &one, sizeof(one)) == sizeof(one));
-}
-
-/* The device: takes chains as fast as they come, sleeps as tx_run() does. */
-static void *race_device(void *arg)
-{
-	unsigned int done = 0;
-	struct vring_chain c;
-	struct vring v;
-
-	CHECK(!vring_start(&v, &vm, RING, ring_at(RACE_QUEUE, 0), ring_at(RACE_QUEUE, 1),
-			   ring_at(RACE_QUEUE, 2), race_event_idx));
-	while (done < RACE_BUFFERS && !race_lost) {
-		unsigned int batch = 1 + check_random(RING);
-
-		vring_quiet(&v);
-		while (batch-- && vring_pop(&v, &c) == 1) {
-			vring_push(&v, c.head, 0);
-			done++;
-		}
-		if (vring_publish(&v))
-			race_signal(race_interrupt);
-		if (v.seen_avail == v.next_avail && !vring_listen(&v) && done < RACE_BUFFERS)
-			race_wait(race_kick);
-	}
-	return NULL;
-}
-
-static uint16_t load(uint16_t *p)
-{
-	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
-}
-
-/* The driver: fills the ring, then asks for an interrupt somewhere ahead, looks again, sleeps. */
-static void race_driver(void)
-{
-	uint16_t *a = avail(RACE_QUEUE), *u = used(RACE_QUEUE), next = 0;
-	unsigned int rnd = 1, done = 0;
-
-	while (done < RACE_BUFFERS && !race_lost) {
-		uint16_t was = next, seen = load(&u[1]);
-
-		done += (uint16_t)(seen - (uint16_t)done);
-		while ((uint16_t)(next - seen) < RING &&
-		       done + (uint16_t)(next - seen) < RACE_BUFFERS) {
-			a[2 + next % RING] = next % RING;
-			next++;
-		}
-		if (next != was) {
-			bool want;
-
-			__atomic_store_n(&a[1], next, __ATOMIC_RELEASE);
-			__atomic_thread_fence(__ATOMIC_SEQ_CST);
-			if (race_event_idx)
-				want = (uint16_t)(next - load(&u[2 + 4 * RING]) - 1) <
-				       (uint16_t)(next - was);
-			else
-				want = !(load(&u[0]) & 1);
-			if (want)
-				race_signal(race_kick);
-			continue;
-		}
-		if (done == RACE_BUFFERS)
-			break;
-		rnd = rnd * 1103515245 + 12345;
-		if (race_event_idx) /* after this many more of those in flight */
-			__atomic_store_n(&a[2 + RING], seen + (rnd >> 16) % (uint16_t)(next - seen),
-					 __ATOMIC_RELAXED);
-		else
-			__atomic_store_n(&a[0], 0, __ATOMIC_RELAXED);
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		if (load(&u[1]) == seen)
-			race_wait(race_interrupt);
-		if (!race_event_idx)
-			__atomic_store_n(&a[0], 1, __ATOMIC_RELAXED);
-	}
-	CHECK(done == RACE_BUFFERS, "%u", done);
-}
-
-static void race(void)
-{
-	for (int event_idx = 0; event_idx < 2; event_idx++) {
-		pthread_t device;
-
-		memset(ram, 0, RAM);
-		race_event_idx = event_idx;
-		race_lost = false;
-		race_kick = eventfd(0, EFD_NONBLOCK);
-		race_interrupt = eventfd(0, EFD_NONBLOCK);
-		for (unsigned int i = 0; i < RING; i++)
-			put_desc(RACE_QUEUE, i, buffer_at(RACE_QUEUE, i), 64, 0, 0);
-		pthread_create(&device, NULL, race_device, NULL);
-		race_driver();
-		pthread_join(device, NULL);
-		CHECK(!race_lost, "a wakeup was lost, event index %d", event_idx);
-		close(race_kick);
-		close(race_interrupt);
-	}
-}
-
 /*
  * Move @packets frames in batches of half a ring, nothing else: for counting the instructions of
  * one, the driver's few included.
@@ -997,7 +873,6 @@ int main(int argc, char **argv)
 	check_run("broken rings: the device needs a reset, and gets well by it", broken_rings);
 	check_run("broken frames: dropped and counted", broken_frames);
 	check_run("random rings and registers", fuzz);
-	check_run("two threads: no wakeup is lost, with and without event index", race);
 	free(ram);
 	return check_end();
 }
