@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sink: takes everything, gives nothing. With check=csum it does what a strict peer would do with
- * each checksum, with check=seq it looks for source's sequence numbers (struct backend_seq).
+ * sink: takes everything, gives nothing. With a check it first does what the guest left to its NIC,
+ * then looks at each frame as a peer behind a wire would: check=csum at every checksum, check=seq
+ * at source's sequence numbers (struct backend_seq).
  */
 #include <errno.h>
-#include <netinet/in.h>
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "backend-deliver.h"
 #include "backend.h"
 #include "offload.h"
 #include "options.h"
-#include "wire.h"
 
 #define SINK_FLOWS 4096 /* flow numbers beyond share counters */
 
@@ -39,46 +40,26 @@ static void sink_close(struct backend *be)
 {
 }
 
-/* A frame whose checksum is still open has to hold the pseudo header's sum in the right place. */
-static bool partial_is_right(const struct frame *f)
+/* Where a frame as the wire would carry it goes. */
+struct wire {
+	struct sink *sink;
+	struct backend_queue_stats *stats;
+};
+
+static void check_csum(const struct frame *f, struct backend_queue_stats *s)
 {
-	struct offload_headers h;
-	uint16_t sum, have;
-	uint32_t field;
-
-	if (f->gso_type != FRAME_GSO_NONE) {
-		struct offload_segmenter seg;
-
-		return offload_segment_begin(&seg, f) > 0;
-	}
-	if (offload_parse(f, &h) || !h.l4)
-		return false;
-	field = h.l4_off + (h.l4 == IPPROTO_TCP ? TCP_CSUM : UDP_CSUM);
-	if (f->csum_start != h.l4_off || h.l4_off + (uint32_t)f->csum_offset != field)
-		return false;
-	sum = ~offload_csum_fold(offload_csum_pseudo(&h, h.end - h.l4_off));
-	memcpy(&have, h.bytes + field, 2);
-	return sum == have;
-}
-
-static void sink_csum(const struct frame *f, uint64_t *good, uint64_t *bad)
-{
-	if (f->csum == FRAME_CSUM_PARTIAL || f->gso_type != FRAME_GSO_NONE) {
-		*(partial_is_right(f) ? good : bad) += 1;
-		return;
-	}
 	switch (offload_csum_verify(f)) {
 	case OFFLOAD_CSUM_GOOD:
-		++*good;
+		stat_inc(&s->tx_csum_good);
 		break;
 	case OFFLOAD_CSUM_ABSENT:
 		break;
 	default:
-		++*bad;
+		stat_inc(&s->tx_csum_bad);
 	}
 }
 
-static void sink_seq(struct sink *sink, const struct frame *f, struct backend_queue_stats *s)
+static void check_seq(struct sink *sink, const struct frame *f, struct backend_queue_stats *s)
 {
 	struct offload_headers h;
 	struct backend_seq seq;
@@ -101,23 +82,29 @@ static void sink_seq(struct sink *sink, const struct frame *f, struct backend_qu
 	__atomic_store_n(next, got + 1, __ATOMIC_RELAXED);
 }
 
+static bool check(void *o, const struct frame *f)
+{
+	struct wire *wire = o;
+
+	if (wire->sink->check_csum)
+		check_csum(f, wire->stats);
+	if (wire->sink->check_seq)
+		check_seq(wire->sink, f, wire->stats);
+	return true;
+}
+
 static unsigned int sink_tx(struct backend *be, unsigned int q, const struct frame *f,
 			    unsigned int n)
 {
 	struct sink *sink = (struct sink *)be;
-	struct backend_queue_stats *s = &be->stats[q];
-	uint64_t good = 0, bad = 0;
+	struct wire wire = { .sink = sink, .stats = &be->stats[q] };
+	unsigned int ok = 0;
 
-	if (sink->check_csum) {
-		for (unsigned int i = 0; i < n; i++)
-			sink_csum(&f[i], &good, &bad);
-		stat_add(&s->tx_csum_good, good);
-		stat_add(&s->tx_csum_bad, bad);
-	}
-	if (sink->check_seq)
-		for (unsigned int i = 0; i < n; i++)
-			sink_seq(sink, &f[i], s);
-	return n;
+	if (!sink->check_csum && !sink->check_seq)
+		return n;
+	for (unsigned int i = 0; i < n; i++)
+		ok += backend_deliver(&f[i], 0, check, &wire, wire.stats);
+	return ok;
 }
 
 static unsigned int sink_rx(struct backend *be, unsigned int q, struct frame *f, unsigned int max)
@@ -140,7 +127,7 @@ static int sink_verb(struct backend *be, int argc, char **argv, char *answer, si
 	struct sink *sink = (struct sink *)be;
 
 	if (strcmp(argv[0], "reset")) {
-		snprintf(answer, n, "sink: %s: the only command is reset", argv[0]);
+		snprintf(answer, n, "sink: %s: commands are reset, counters", argv[0]);
 		return -EINVAL;
 	}
 	for (unsigned int i = 0; i < SINK_FLOWS; i++)

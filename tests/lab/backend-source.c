@@ -545,7 +545,8 @@ static int source_verb(struct backend *be, int argc, char **argv, char *answer, 
 	if (!strcmp(argv[0], "stop")) {
 		stop(src);
 	} else if (strcmp(argv[0], "status")) {
-		snprintf(answer, n, "source: %s: commands are start, stop, status", argv[0]);
+		snprintf(answer, n, "source: %s: commands are start, stop, status, counters",
+			 argv[0]);
 		return -EINVAL;
 	}
 	for (unsigned int q = 0; q < be->n_queues; q++)

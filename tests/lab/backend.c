@@ -190,15 +190,6 @@ void backend_set_rss(struct backend *be, const struct rss *rss)
 		be->ops->set_rss(be, rss);
 }
 
-int backend_verb(struct backend *be, int argc, char **argv, char *answer, size_t n)
-{
-	if (argc < 1 || !be->ops->verb) {
-		snprintf(answer, n, "backend %s takes no commands", be->ops->name);
-		return -EINVAL;
-	}
-	return be->ops->verb(be, argc, argv, answer, n);
-}
-
 /* The counters by name, in the order of struct backend_queue_stats. */
 static const char *const stat_names[] = {
 	"tx_packets",	  "tx_bytes",	  "tx_batches",	     "tx_gso",	     "tx_segments",
@@ -212,19 +203,49 @@ static const char *const stat_names[] = {
 _Static_assert(offsetof(struct backend_queue_stats, rx_csum_bad) == (N_STATS - 1) * sizeof(stat_t),
 	       "stat_names and struct backend_queue_stats differ");
 
+static uint64_t sum(const struct backend *be, unsigned int stat)
+{
+	uint64_t v = 0;
+
+	for (unsigned int q = 0; q < be->n_queues; q++)
+		v += stat_read(&((const stat_t *)&be->stats[q])[stat]);
+	return v;
+}
+
+/* All counters that are not 0, as NAME=VALUE words. */
+static int verb_counters(struct backend *be, char *answer, size_t n)
+{
+	size_t at = 0;
+
+	answer[0] = '\0';
+	for (unsigned int i = 0; i < N_STATS && at < n; i++) {
+		uint64_t v = sum(be, i);
+
+		if (v)
+			at += snprintf(answer + at, n - at, "%s%s=%llu", at ? " " : "",
+				       stat_names[i], (unsigned long long)v);
+	}
+	return 0;
+}
+
+int backend_verb(struct backend *be, int argc, char **argv, char *answer, size_t n)
+{
+	if (argc == 1 && !strcmp(argv[0], "counters"))
+		return verb_counters(be, answer, n);
+	if (argc >= 1 && be->ops->verb)
+		return be->ops->verb(be, argc, argv, answer, n);
+	snprintf(answer, n, "%s: the only command is counters", be->ops->name);
+	return -EINVAL;
+}
+
 void backend_dump(struct backend *be, struct json_object *into)
 {
 	struct json_object *queues;
 
 	stats_put_text(into, "backend", be->ops->name);
 	stats_put(into, "queues_active", be->n_active);
-	for (unsigned int i = 0; i < N_STATS; i++) {
-		uint64_t sum = 0;
-
-		for (unsigned int q = 0; q < be->n_queues; q++)
-			sum += stat_read(&((const stat_t *)&be->stats[q])[i]);
-		stats_put(into, stat_names[i], sum);
-	}
+	for (unsigned int i = 0; i < N_STATS; i++)
+		stats_put(into, stat_names[i], sum(be, i));
 	queues = stats_put_object(into, "queues");
 	for (unsigned int q = 0; q < be->n_queues; q++) {
 		const stat_t *s = (const stat_t *)&be->stats[q];

@@ -237,6 +237,8 @@ void backend_set_rss(struct backend *be, const struct rss *rss);
  * @answer: text for the guest
  * @n: its size
  *
+ * Every backend knows `counters`: the sums of its counters that are not 0, as NAME=VALUE words.
+ *
  * Return: 0, or a negative errno with the reason in @answer.
  */
 int backend_verb(struct backend *be, int argc, char **argv, char *answer, size_t n);

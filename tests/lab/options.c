@@ -8,9 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend.h"
 #include "devices.h"
 #include "fault.h"
 #include "log.h"
+#include "machine.h"
 #include "options.h"
 
 #define MIB (1ULL << 20)
@@ -127,7 +129,7 @@ static void set_device(struct options *opt, const char *option, const char *text
 enum {
 	OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_CPUS, OPT_NUMA, OPT_MEM, OPT_IO_THREADS, OPT_CPU,
 	OPT_VMBUS_MAX, OPT_FAULTS, OPT_LIST_FAULTS, OPT_DEADLINE, OPT_ON_PANIC, OPT_RESULTS, OPT_CONSOLE,
-	OPT_SYMBOLS, OPT_GDB, OPT_VERBOSE, OPT_HELP, OPT_COUNT,
+	OPT_SYMBOLS, OPT_GDB, OPT_HOLD, OPT_TSC, OPT_VERBOSE, OPT_HELP, OPT_COUNT,
 };
 
 static const struct {
@@ -154,6 +156,8 @@ static const struct {
 	[OPT_SYMBOLS] = { "symbols", "FILE", "System.map, kallsyms or vmlinux, for reports" },
 	[OPT_GDB] = { "gdb", "[ADDRESS:]PORT|DEVICE[,wait]",
 		      "serve gdb; wait: before the first instruction" },
+	[OPT_HOLD] = { "hold", NULL, "run nothing, but keep KVM in use until killed" },
+	[OPT_TSC] = { "tsc", NULL, "print this host's TSC frequency in kHz, and exit" },
 	[OPT_VERBOSE] = { "verbose", NULL, "say more on stderr" },
 	[OPT_HELP] = { "help", NULL, "print this and exit" },
 };
@@ -171,6 +175,9 @@ static void print_help(void)
 	}
 	printf("\nDevices; in a value ';' stands for ',':\n");
 	devices_help();
+	printf("\nWhat a NIC is plugged into, backend=SPEC, with defaults:\n");
+	for (unsigned int i = 0; backend_help(i); i++)
+		printf("  %s\n", backend_help(i));
 	printf("\nExit status: 0 the guest said exit 0; 1 it said another code; 2 bad usage or\n"
 	       "input; 3 this host cannot run it; 4 deadline; 5 guest panic; 6 hvlab failed;\n"
 	       "10 triple fault; 11 power-off and 12 reset without a verdict; 13 results not written.\n");
@@ -236,6 +243,12 @@ static void set(struct options *opt, unsigned int which, const char *value)
 	case OPT_GDB:
 		set_gdb(opt, value);
 		break;
+	case OPT_HOLD:
+		opt->hold = true;
+		break;
+	case OPT_TSC:
+		printf("%" PRIu64 "\n", hyperv_measure_tsc());
+		exit(EXIT_PASS);
 	case OPT_VERBOSE:
 		opt->verbose = true;
 		log_verbose = true;
@@ -299,6 +312,12 @@ void options_parse(struct options *opt, int argc, char **argv)
 	};
 	for (int i = 1; i < argc;)
 		i += parse_one(opt, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+	if (opt->hold) {
+		if (argc > 2)
+			log_fatal(EXIT_USAGE, "--hold goes with no other option");
+		opt->mem_size = MEM_MIN_MIB * MIB;
+		return;
+	}
 	if (!opt->kernel)
 		log_fatal(EXIT_USAGE, "--kernel is needed; --help lists the options");
 	if (opt->n_nodes > opt->n_vcpus)

@@ -275,6 +275,9 @@ static void sink_checks(void)
 	CHECK(stat_read(&s->tx_csum_bad) == 2);
 	CHECK(stat_read(&s->tx_packets) == 648 && stat_read(&s->tx_bytes) == 648 * 200);
 	CHECK(!backend_rx(be, 0, frames, 1) && !backend_rx_arm(be, 0) && backend_rx_fd(be, 0) < 0);
+	CHECK(!verb(be, "counters", err) && strstr(err, "tx_packets=648 tx_bytes=129600"), "%s",
+	      err);
+	CHECK(!verb(be, "reset", err));
 	dumped = 0;
 	backend_dump(be, NULL);
 	CHECK(dumped > 648 * 200);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154
 # The kernel finds Hyper-V, connects to VMBus and sees the offered NIC; reports the version.
-#: cpus=1 deadline=40
+#: cpus=1 deadline=150
 #: --net @nic@,id=net0,backend=sink
 
 dmesg | grep -q 'Hypervisor detected: Microsoft Hyper-V' || fail "no Hyper-V detected"

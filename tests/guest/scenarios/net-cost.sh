@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2154,SC2153
 # The price of a packet, one driver after the other in the same guest; read it with tests/cost.
 #: cpus=1 deadline=300
 #: DRIVERS=hv_netvsc,hv_netvsc_accel,virtio_net PACKETS=20000

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154
 # An address by DHCP, and the peer answers on it.
-#: cpus=1 deadline=60 peer=udhcpd
+#: cpus=1 deadline=240 peer=udhcpd
 #: --net @nic@,id=net0,queues=@CPUS@,backend=tap:ifname=lab0
 
 cat >/tmp/udhcpc <<'EOF'

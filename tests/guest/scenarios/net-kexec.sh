@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154
 # The kernel leaves by kexec with the NIC in use: VMBus is unloaded, the next kernel has it all again.
-#: cpus=1 deadline=120 mem=768 guest=bzImage
+#: cpus=1 deadline=240 mem=768 guest=bzImage
 #: --net @nic@,id=net0,queues=@CPUS@,backend=tap:ifname=lab0
 
 driver_load

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154
 # The host takes the link down and up again; the carrier follows and traffic resumes.
-#: cpus=1 deadline=90
+#: cpus=1 deadline=150
 #: --net @nic@,id=net0,queues=@CPUS@,backend=tap:ifname=lab0
 
 driver_load

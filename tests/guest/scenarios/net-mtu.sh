@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154
 # MTU changes up and down under an address; packets of each size pass unfragmented.
-#: cpus=1 deadline=60 mtu=9000
+#: cpus=1 deadline=240 mtu=9000
 #: --net @nic@,id=net0,queues=@CPUS@,mtu=9000,backend=tap:ifname=lab0
 
 driver_load

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154
 # Static IPv4 and IPv6 addresses; small and large pings to the peer.
-#: cpus=1 deadline=60
+#: cpus=1 deadline=120
 #: --net @nic@,id=net0,queues=@CPUS@,backend=tap:ifname=lab0
 
 driver_load

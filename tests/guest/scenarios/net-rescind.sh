@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154
 # The host revokes the NIC and offers it again: when it is down, has no link, and amid traffic.
-#: cpus=1 deadline=90 peer=iperf3
+#: cpus=1 deadline=150 peer=iperf3
 #: --net @nic@,id=net0,queues=@CPUS@,backend=tap:ifname=lab0
 
 driver_load

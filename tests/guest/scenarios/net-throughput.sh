@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2154,SC2153
 # TCP and UDP throughput both ways, one driver after the other in the same guest.
 #: cpus=2 deadline=180 peer=iperf3
 #: DRIVERS=hv_netvsc,hv_netvsc_accel STREAM_SECONDS=3

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154
 # The driver is removed and loaded again, with the link up and traffic before and after.
-#: cpus=1 deadline=90
+#: cpus=1 deadline=150
 #: TURNS=3
 #: --net @nic@,id=net0,queues=@CPUS@,backend=tap:ifname=lab0
 

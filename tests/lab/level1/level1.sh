@@ -14,7 +14,7 @@
 # are counted, a disk is read fast.
 
 level1_kernel=6.12
-level1_modules='irqbypass kvm,halt_poll_ns=0 kvm-amd tun virtio_blk virtio_net'
+level1_modules='irqbypass kvm,halt_poll_ns=0 kvm-amd tun virtio_blk'
 
 # level1_image: prints the path of the initramfs. To be called in a subshell: it sets traps.
 level1_image() {
@@ -64,18 +64,19 @@ level1_image() {
 }
 
 # level1_run JOB: boots the first level on JOB/in, which may hold links; leaves JOB/out. $counted,
-# $memory (of the guest, MB), $deadline (seconds), $gdb_port, and $level1_vmlinux and
-# $level1_initrd are the caller's. Fails when the level ended without
+# $memory (of the guest, MB), $deadline (seconds), $gdb_port, $level1_vmlinux, $level1_initrd and
+# finish_child are the caller's. Fails when the level ended without
 # handing back its results.
 level1_run() {
 	rm -rf "$1/out" "$1/out.tar"
-	level1_gdb=
-	[ -z "$gdb_port" ] || level1_gdb="net.ifnames=0 gdb_port=$gdb_port"
-	tar -C "$1" -hcf "$1/job.tar" in || die "$EX_SPACE" "cannot write $1/job.tar"
+	tar -C "$1" -hcf "$1/job.tar" in 2>/dev/null || die "$EX_SPACE" "cannot write $1/job.tar"
+	# On a loaded machine the first level mistakes its clock, at times by a factor of ten.
+	tsc=
+	[ -n "$counted" ] || ! khz=$("$1/in/hvlab" --tsc 2>/dev/null) || tsc="tsc_early_khz=$khz"
 	set -- "$1" -nodefaults -no-user-config -display none -no-reboot -M pc \
 		-cpu max,erms=off,fsrm=off -m $((memory + 768)) \
 		-kernel "$level1_vmlinux" -initrd "$level1_initrd" \
-		-append "console=ttyS0 quiet panic=-1 mitigations=off nowatchdog no_timer_check $level1_gdb" \
+		-append "console=ttyS0 quiet panic=-1 mitigations=off nowatchdog no_timer_check tsc=reliable maxcpus=1 $tsc" \
 		-chardev "file,id=console,path=$1/level1.log" -serial chardev:console \
 		-drive "file=$1/job.tar,format=raw,if=none,id=job,readonly=on" \
 		-device virtio-blk-pci,drive=job -device virtio-serial-pci \
@@ -96,11 +97,15 @@ level1_run() {
 	job_directory=$1
 	shift
 	# QEMU takes an end of its input for a closed port, and makes its output non-blocking for all
-	# who share it: hence an input that does not end, and a pipe.
-	mkfifo "$job_directory/input"
-	timeout --foreground -k 5 "$limit" qemu-system-x86_64 "$@" <>"$job_directory/input" \
-		2>"$job_directory/qemu.log" | cat
-	rm -f "$job_directory/input"
+	# who share it: hence an input that does not end, and a pipe of its own.
+	mkfifo "$job_directory/input" "$job_directory/live"
+	cat "$job_directory/live" &
+	live=$!
+	timeout -k 5 "$limit" qemu-system-x86_64 "$@" <>"$job_directory/input" \
+		>"$job_directory/live" 2>"$job_directory/qemu.log" &
+	finish_child
+	wait "$live"
+	rm -f "$job_directory/input" "$job_directory/live"
 	mkdir -p "$job_directory/out"
 	tar -C "$job_directory/out" -xf "$job_directory/out.tar" 2>/dev/null
 	rm -f "$job_directory/job.tar" "$job_directory/out.tar"
