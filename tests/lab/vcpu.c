@@ -142,13 +142,20 @@ static void exit_handle(struct vcpu *vcpu)
 	doing(vcpu, NULL, 0);
 }
 
+/* May it not run? With the lock held. */
+static bool resting(const struct vcpu *vcpu)
+{
+	/* Whoever ended the VM stays where it was, for the report. */
+	return !stopping && ((pauses && only != vcpu) || vm_stopped(vcpu->vm));
+}
+
 /* Between two instructions: wait while somebody holds the vCPUs. Return: false to leave. */
 static bool rest(struct vcpu *vcpu)
 {
 	bool go_on;
 
 	pthread_mutex_lock(&lock);
-	while (pauses && only != vcpu && !stopping) {
+	while (resting(vcpu)) {
 		vcpu->parked = true;
 		pthread_cond_broadcast(&changed);
 		pthread_cond_wait(&changed, &lock);
@@ -191,15 +198,12 @@ static void *vcpu_main(void *arg)
 				exit_handle(vcpu);
 			else if (errno != EAGAIN)
 				break;
+			if (vm_stopped(vcpu->vm))
+				break;
 		}
-		if (errno != EINTR) {
+		if (errno != EINTR && !vm_stopped(vcpu->vm)) {
 			vm_stop(vcpu->vm, VM_END_INTERNAL, 0, "vp %u: KVM_RUN: %s", vcpu->vp,
 				strerror(errno));
-			/* Wait for main() to stop us. */
-			pthread_mutex_lock(&lock);
-			while (!stopping)
-				pthread_cond_wait(&changed, &lock);
-			pthread_mutex_unlock(&lock);
 		}
 		stat_inc(&vcpu->interrupted);
 	}

@@ -264,8 +264,11 @@ static enum end rx_frame(struct virtio_net_pair *p, const struct frame *f)
 	struct header h = rx_header(p->dev, f);
 	struct cursor from = { .f = f };
 	struct vring_chain c;
-	struct delivery d = { .header = NULL };
+	struct delivery d;
 	size_t left = f->len;
+
+	d.n = 0; /* not the whole of it: it is large */
+	d.header = NULL;
 
 	while (left) {
 		int got = d.n < p->rx.size ? vring_pop(&p->rx, &c) : 0;

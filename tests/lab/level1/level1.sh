@@ -69,7 +69,7 @@ level1_image() {
 # handing back its results.
 level1_run() {
 	rm -rf "$1/out" "$1/out.tar"
-	tar -C "$1" -hcf "$1/job.tar" in || die "$EX_SPACE" "cannot write $1/job.tar"
+	tar -C "$1" -hcf "$1/job.tar" in 2>/dev/null || die "$EX_SPACE" "cannot write $1/job.tar"
 	# On a loaded machine the first level mistakes its clock, at times by a factor of ten.
 	tsc=
 	[ -n "$counted" ] || ! khz=$("$1/in/hvlab" --tsc 2>/dev/null) || tsc="tsc_early_khz=$khz"
