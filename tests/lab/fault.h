@@ -16,7 +16,7 @@
  *	duplicate		it happens twice
  *	rescind			the device's offer is taken back instead
  *
- * The guest asks ``do faults fired`` for two numbers: firings so far, and rules that have not fired.
+ * The guest asks ``do faults fired`` for two numbers: firings so far, rules that have not fired.
  * ``hvlab --list-faults`` prints the points, the actions each understands and their fields.
  */
 #ifndef HVLAB_FAULT_H

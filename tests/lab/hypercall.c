@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <linux/kvm.h>
 
+#include "fault.h"
 #include "hypercall.h"
 #include "log.h"
 #include "stats.h"
@@ -109,10 +110,22 @@ static uint16_t fetch(const struct vm *vm, uint64_t gpa, void *to, size_t len)
 	return HV_STATUS_SUCCESS;
 }
 
+/* Is the call to go wrong on purpose? Then *status is what the guest gets. */
+static bool faulted(enum fault_point point, uint16_t *status)
+{
+	struct fault_action todo = fault_at(point, NULL, NULL, 0);
+
+	*status = todo.kind == FAULT_STATUS ? todo.status : HV_STATUS_SUCCESS;
+	return todo.kind == FAULT_STATUS || todo.kind == FAULT_DROP;
+}
+
 static uint16_t signal_event(struct vm *vm, const struct signal_event_input *in)
 {
 	const struct hv_guest_ops *ops = vm->hv->ops;
+	uint16_t status;
 
+	if (faulted(FAULT_HYPERCALL_SIGNAL_EVENT, &status))
+		return status;
 	if (in->flag >= SYNIC_FLAGS_PER_SINT)
 		return HV_STATUS_INVALID_PARAMETER;
 	if (!ops || !ops->signal_event)
@@ -150,6 +163,8 @@ static uint16_t call_post_message(struct vcpu *vcpu, uint64_t input, const struc
 		return status;
 	if (in.size > SYNIC_MESSAGE_PAYLOAD || !in.type || in.type & MESSAGE_TYPE_RESERVED)
 		return HV_STATUS_INVALID_PARAMETER;
+	if (faulted(FAULT_HYPERCALL_POST_MESSAGE, &status))
+		return status;
 	if (!ops || !ops->post_message)
 		return HV_STATUS_INVALID_CONNECTION_ID;
 	return ops->post_message(vcpu->vm->hv->ops_opaque, vcpu->vp, in.connection, in.type,
@@ -172,6 +187,8 @@ static uint16_t call_retarget(struct vcpu *vcpu, uint64_t input, const struct kv
 		return HV_STATUS_INVALID_HYPERCALL_INPUT;
 	status = fetch(vcpu->vm, regs->rdx, in, len);
 	if (status)
+		return status;
+	if (faulted(FAULT_HYPERCALL_RETARGET, &status))
 		return status;
 	memcpy(&device_id, in + RETARGET_DEVICE_ID, sizeof(device_id));
 	pthread_mutex_lock(&hc->lock);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <linux/kvm.h>
 #include <x86intrin.h>
 
@@ -320,6 +321,37 @@ static uint64_t tsc_offset(struct vcpu *vcpu)
 	if (ioctl(vcpu->fd, KVM_GET_MSRS, &msr) != 1)
 		log_fatal(EXIT_NO_KVM, "cannot read the guest's TSC: %s", strerror(errno));
 	return msr.entry.data - before;
+}
+
+/* The TSC at a moment of the raw monotonic clock: the tightest of some tries. */
+static uint64_t sample_tsc(uint64_t *ns)
+{
+	uint64_t tsc = 0, best = UINT64_MAX;
+
+	for (unsigned int i = 0; i < 50; i++) {
+		uint64_t before = __rdtsc(), after;
+		struct timespec ts;
+
+		clock_gettime(CLOCK_MONOTONIC_RAW, &ts);
+		after = __rdtsc();
+		if (after - before >= best)
+			continue;
+		best = after - before;
+		tsc = before + best / 2;
+		*ns = (uint64_t)ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+	}
+	return tsc;
+}
+
+uint64_t hyperv_measure_tsc(void)
+{
+	const struct timespec nap = { .tv_nsec = 100000000 };
+	uint64_t start_ns, end_ns, start, end;
+
+	start = sample_tsc(&start_ns);
+	nanosleep(&nap, NULL);
+	end = sample_tsc(&end_ns);
+	return (unsigned __int128)(end - start) * 1000000 / (end_ns - start_ns);
 }
 
 void hyperv_create(struct vm *vm)

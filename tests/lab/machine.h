@@ -24,6 +24,9 @@ void hyperv_create(struct vm *vm);
 /** hyperv_start_clock() - reference time starts (hyperv.c); after vcpu_create_all() */
 void hyperv_start_clock(struct vm *vm);
 
+/** hyperv_measure_tsc() - frequency of this host's TSC in kHz; takes 0.1 s (hyperv.c) */
+uint64_t hyperv_measure_tsc(void);
+
 /** platform_create() - RTC, keyboard controller's reset, sleep and reset registers (platform.c) */
 void platform_create(struct vm *vm);
 

@@ -424,11 +424,18 @@ static bool passes_filter(const struct netvsp *dev, const struct frame *f)
 	return dev->filter & (NDIS_FILTER_MULTICAST | NDIS_FILTER_ALL_MULTICAST);
 }
 
-/* Which channel takes a frame of queue @q: the hash decides, if its channel is open. */
-static unsigned int choose(const struct netvsp *dev, const struct frame *f)
+/* Which channel takes a frame: the hash decides, if its channel is open. */
+static unsigned int choose(const struct netvsp *dev, struct frame *f)
 {
-	unsigned int index = rss_queue(&dev->rss, f->hash, dev->rss.types ? f->hash_type : 0);
+	struct offload_headers h;
+	unsigned int index;
 
+	if (!dev->rss.types)
+		return 0;
+	/* A backend may have steered by the hash without saying what it was. */
+	if (!f->hash_type && !offload_parse(f, &h))
+		f->hash = rss_hash(&dev->rss, &h, &f->hash_type);
+	index = rss_queue(&dev->rss, f->hash, f->hash_type);
 	return index < dev->n_queues && dev->chan[index]->ch ? index : 0;
 }
 

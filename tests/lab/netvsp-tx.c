@@ -310,6 +310,20 @@ static bool take_frames(struct netvsp_channel *nc, const struct send *s)
 	return true;
 }
 
+/* What was collected belongs to the buffer of this moment: another may be there afterwards. */
+static void lock_for_writing(struct netvsp_channel *nc)
+{
+	sections_flush(nc);
+	pthread_rwlock_unlock(&nc->dev->lock);
+	pthread_rwlock_wrlock(&nc->dev->lock);
+}
+
+static void lock_for_reading(struct netvsp_channel *nc)
+{
+	pthread_rwlock_unlock(&nc->dev->lock);
+	pthread_rwlock_rdlock(&nc->dev->lock);
+}
+
 static void take_control(struct netvsp_channel *nc, const struct send *s)
 {
 	uint8_t msg[NETVSP_CONTROL_MAX] __attribute__((aligned(8)));
@@ -320,11 +334,9 @@ static void take_control(struct netvsp_channel *nc, const struct send *s)
 		return;
 	}
 	send_copy(s, 0, msg, s->len);
-	pthread_rwlock_unlock(&dev->lock);
-	pthread_rwlock_wrlock(&dev->lock);
+	lock_for_writing(nc);
 	rndis_control(dev, msg, s->len);
-	pthread_rwlock_unlock(&dev->lock);
-	pthread_rwlock_rdlock(&dev->lock);
+	lock_for_reading(nc);
 }
 
 static void owe(struct netvsp_channel *nc, uint64_t txid, uint32_t status)
@@ -393,17 +405,14 @@ static void take_completion(struct netvsp_channel *nc, const struct ring_packet 
 static void take_message(struct netvsp_channel *nc, const struct ring_packet *pkt)
 {
 	uint8_t msg[256] __attribute__((aligned(8))) = { 0 };
-	struct netvsp *dev = nc->dev;
 	uint32_t len = pkt->len - pkt->offset;
 
 	if (len > sizeof(msg))
 		len = sizeof(msg);
 	memcpy(msg, pkt->bytes + pkt->offset, len);
-	pthread_rwlock_unlock(&dev->lock);
-	pthread_rwlock_wrlock(&dev->lock);
+	lock_for_writing(nc);
 	nvsp_handle(nc, msg, len, pkt->d.txid, pkt->d.flags & VMBUS_PKT_WANTS_COMPLETION);
-	pthread_rwlock_unlock(&dev->lock);
-	pthread_rwlock_rdlock(&dev->lock);
+	lock_for_reading(nc);
 }
 
 /* Frames first: once completed, the guest may reuse their memory. */

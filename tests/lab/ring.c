@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* ring.c: ring buffers shared with the guest: batches, signalling rules, and checks on the guest. */
+/* ring.c: rings shared with the guest: batches, rules of signalling, and checks on the guest. */
 #include "ring.h"
 
 #include <errno.h>

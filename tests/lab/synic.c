@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fault.h"
 #include "hypercall.h"
 #include "log.h"
 #include "stats.h"
@@ -118,7 +119,8 @@ static bool source_is_on(const struct synic_vp *s, unsigned int sint, uint64_t *
 /* Payload first, type last: the guest looks at the type only. */
 static void fill(struct message_slot *slot, const struct message_slot *from, bool more)
 {
-	memcpy(slot->payload, from->payload, from->size);
+	/* Whole: a fault may have made the size a lie. */
+	memcpy(slot->payload, from->payload, sizeof(slot->payload));
 	slot->port = from->port;
 	slot->size = from->size;
 	slot->flags = more ? MESSAGE_PENDING : 0;
@@ -184,38 +186,46 @@ void synic_forget(struct vm *vm)
 	}
 }
 
+/* With the lock held: put a copy of the message into its queue. */
+static int enqueue(struct synic_vp *s, unsigned int sint, const struct message_slot *slot)
+{
+	struct source *source = &s->sint[sint];
+	struct message *m = s->waiting < SYNIC_QUEUE_MAX ? calloc(1, sizeof(*m)) : NULL;
+
+	if (!m) {
+		stat_add_shared(&s->refused, 1);
+		return -ENOBUFS;
+	}
+	m->slot = *slot;
+	*source->last = m;
+	source->last = &m->next;
+	source->waiting++;
+	s->waiting++;
+	return 0;
+}
+
 int synic_post(struct vm *vm, unsigned int vp, unsigned int sint, uint32_t type, uint64_t port,
 	       const void *payload, size_t len)
 {
+	struct message_slot slot = { .type = type, .size = len, .port = port };
+	struct fault_action todo;
 	struct synic_vp *s;
-	struct source *source;
-	struct message *m;
-	int err = 0;
+	int err;
 
 	if (vp >= vm->n_vcpus || sint >= SYNIC_SINTS || !type || len > SYNIC_MESSAGE_PAYLOAD)
 		return -EINVAL;
-	m = calloc(1, sizeof(*m));
-	if (!m)
-		return -ENOBUFS;
-	m->slot.type = type;
-	m->slot.port = port;
-	m->slot.size = len;
-	memcpy(m->slot.payload, payload, len);
-
+	memcpy(slot.payload, payload, len);
+	todo = fault_at(FAULT_SYNIC_POST, NULL, &slot, sizeof(slot));
+	if (todo.kind == FAULT_DROP)
+		return 0;
 	s = get(vm, vp);
-	source = &s->sint[sint];
 	pthread_mutex_lock(&s->lock);
-	if (s->waiting >= SYNIC_QUEUE_MAX) {
-		free(m);
-		stat_add_shared(&s->refused, 1);
-		err = -ENOBUFS;
-	} else {
-		*source->last = m;
-		source->last = &m->next;
-		source->waiting++;
-		s->waiting++;
+	err = enqueue(s, sint, &slot);
+	if (!err && todo.kind == FAULT_DUPLICATE)
+		err = enqueue(s, sint, &slot);
+	if (!err) {
 		drain(vm, vp, sint);
-		if (source->first)
+		if (s->sint[sint].first)
 			stat_add_shared(&s->queued, 1);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -224,12 +234,16 @@ int synic_post(struct vm *vm, unsigned int vp, unsigned int sint, uint32_t type,
 
 int synic_signal(struct vm *vm, unsigned int vp, unsigned int sint, unsigned int flag)
 {
+	struct fault_action todo;
 	struct synic_vp *s;
 	uint64_t reg;
 	uint8_t *page;
 
 	if (vp >= vm->n_vcpus || sint >= SYNIC_SINTS || flag >= SYNIC_FLAGS_PER_SINT)
 		return -EINVAL;
+	todo = fault_at(FAULT_SYNIC_SIGNAL, NULL, NULL, 0);
+	if (todo.kind == FAULT_DROP)
+		return 1;
 	s = get(vm, vp);
 	page = __atomic_load_n(&s->siefp_page, __ATOMIC_ACQUIRE);
 	if (!page || !source_is_on(s, sint, &reg)) {
@@ -243,6 +257,8 @@ int synic_signal(struct vm *vm, unsigned int vp, unsigned int sint, unsigned int
 	}
 	stat_add_shared(&s->events, 1);
 	interrupt(vm, vp, reg);
+	if (todo.kind == FAULT_DUPLICATE)
+		interrupt(vm, vp, reg);
 	return 1;
 }
 

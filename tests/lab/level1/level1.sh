@@ -14,7 +14,7 @@
 # are counted, a disk is read fast.
 
 level1_kernel=6.12
-level1_modules='irqbypass kvm,halt_poll_ns=0 kvm-amd tun virtio_blk virtio_net'
+level1_modules='irqbypass kvm,halt_poll_ns=0 kvm-amd tun virtio_blk'
 
 # level1_image: prints the path of the initramfs. To be called in a subshell: it sets traps.
 level1_image() {
@@ -69,13 +69,14 @@ level1_image() {
 # handing back its results.
 level1_run() {
 	rm -rf "$1/out" "$1/out.tar"
-	level1_gdb=
-	[ -z "$gdb_port" ] || level1_gdb="net.ifnames=0 gdb_port=$gdb_port"
 	tar -C "$1" -hcf "$1/job.tar" in 2>/dev/null || die "$EX_SPACE" "cannot write $1/job.tar"
+	# On a loaded machine the first level mistakes its clock, at times by a factor of ten.
+	tsc=
+	[ -n "$counted" ] || ! khz=$("$1/in/hvlab" --tsc 2>/dev/null) || tsc="tsc_early_khz=$khz"
 	set -- "$1" -nodefaults -no-user-config -display none -no-reboot -M pc \
 		-cpu max,erms=off,fsrm=off -m $((memory + 768)) \
 		-kernel "$level1_vmlinux" -initrd "$level1_initrd" \
-		-append "console=ttyS0 quiet panic=-1 mitigations=off nowatchdog no_timer_check $level1_gdb" \
+		-append "console=ttyS0 quiet panic=-1 mitigations=off nowatchdog no_timer_check tsc=reliable maxcpus=1 $tsc" \
 		-chardev "file,id=console,path=$1/level1.log" -serial chardev:console \
 		-drive "file=$1/job.tar,format=raw,if=none,id=job,readonly=on" \
 		-device virtio-blk-pci,drive=job -device virtio-serial-pci \
