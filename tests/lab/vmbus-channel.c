@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* vmbus-channel.c: offers, open and close, sub-channels, rescind and release, doorbells. */
+/* Offers, open and close, sub-channels, rescind and release, doorbells. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -391,7 +391,7 @@ void vmbus_channels_reset(struct vmbus *bus)
 	struct vmbus_device *dev;
 	uint32_t relid;
 
-	/* Sub-channels before their primary: higher relids first does not say that, so two turns. */
+	/* Sub-channels before their primary, whatever their relids: two turns. */
 	for (relid = 1; relid < VMBUS_RELIDS; relid++) {
 		if (bus->channel[relid] && bus->channel[relid]->index)
 			forget_channel(bus->channel[relid]);
