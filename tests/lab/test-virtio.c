@@ -198,7 +198,7 @@ static unsigned int watchers(void)
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < 16; i++)
-		n += watched[i].fd != NULL;
+		n += !!watched[i].fd;
 	return n;
 }
 
@@ -273,7 +273,9 @@ static void find_caps(void)
 {
 	unsigned int steps = 0, at;
 
-	common_at = notify_at = device_at = 0;
+	common_at = 0;
+	notify_at = 0;
+	device_at = 0;
 	for (at = cfg_read(0x34, 1); at && steps++ < 48; at = cfg_read(at + 1, 1)) {
 		uint64_t where = BAR_AT + cfg_read(at + 8, 4);
 
@@ -468,7 +470,7 @@ static void config_space(void)
 
 	CHECK(cfg_read(0, 4) == 0x10411af4 && cfg_read(0x0a, 2) == 0x0200);
 	CHECK(mmio(VM_PCI_ECAM_START, 4, false, 0) == UINT32_MAX ||
-		      (uint32_t)mmio(VM_PCI_ECAM_START, 4, false, 0) == UINT32_MAX,
+	      (uint32_t)mmio(VM_PCI_ECAM_START, 4, false, 0) == UINT32_MAX,
 	      "slot 0 is empty");
 	CHECK(doorbells == QUEUES);
 	cfg_write(0x04, 2, 0);

@@ -198,6 +198,7 @@ struct vmbus_ring_control {
 	uint32_t reserved[12];
 	uint32_t features;
 };
+
 _Static_assert(offsetof(struct vmbus_ring_control, features) == 64, "feature word");
 
 #define VMBUS_RING_PENDING_SIZE	0x1u	/* features: the writer uses pending_send_size */
@@ -219,6 +220,7 @@ enum vmbus_packet {
 	VMBUS_PKT_GPA_DIRECT = 9,
 	VMBUS_PKT_COMPLETION = 11,
 };
+
 #define VMBUS_PKT_WANTS_COMPLETION	0x1u
 
 struct vmbus_transfer_range {
