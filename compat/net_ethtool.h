@@ -15,8 +15,8 @@
 
 /*
  * rxfh_callbacks(get, set) after the definition of the two, and rxfh_operations(get, set) among the
- * initialisers of struct ethtool_ops. Up to 6.7 the core passes what struct ethtool_rxfh_param holds
- * one by one.
+ * initialisers of struct ethtool_ops. Up to 6.7 the core passes what struct ethtool_rxfh_param
+ * holds one by one.
  */
 #ifdef HAVE_ETHTOOL_RXFH_PARAM
 #define rxfh_callbacks(get, set)
@@ -53,9 +53,9 @@ struct ethtool_rxfh_param {
 #endif
 
 /*
- * rxfh_fields_callbacks(fields, count) and rxfh_fields_operations(fields, count): which header fields
- * a flow type is hashed over, and the number of receive rings. Both came through get_rxnfc() until 6.16
- * and 6.18.
+ * rxfh_fields_callbacks(fields, count) and rxfh_fields_operations(fields, count): which header
+ * fields a flow type is hashed over, and the number of receive rings. Both came through get_rxnfc()
+ * until 6.16 and 6.18.
  */
 #ifndef HAVE_ETHTOOL_RXFH_FIELDS
 struct ethtool_rxfh_fields {

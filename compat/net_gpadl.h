@@ -11,8 +11,8 @@
 #include "generated/have.h"
 
 /*
- * Up to 7.2 hv_vmbus decrypts the buffer of a confidential VM itself, in vmbus_establish_gpadl(). The
- * shim is for other VMs: there both calls only hand the pages to the host.
+ * Up to 7.2 hv_vmbus decrypts the buffer of a confidential VM itself, in vmbus_establish_gpadl().
+ * The shim is for other VMs: there both calls only hand the pages to the host.
  */
 #ifndef HAVE_VMBUS_ALLOC_BUFFER
 static inline void *vmbus_alloc_buffer(struct vmbus_channel *channel, u32 size,

@@ -19,10 +19,10 @@ probe HAVE_NETIF_QUEUE_SET_NAPI 6.8 has_line linux/netdevice.h '^void netif_queu
 probe HAVE_PAGE_POOL_QUEUE_IDX 6.12 has_page_pool 'unsigned int queue_idx;'
 probe HAVE_PAGE_POOL_TYPES 6.6 has_page_pool 'struct napi_struct \*napi;'
 probe HAVE_TIMER_CONTAINER_OF 6.16 has_line linux/timer.h '# *define timer_container_of\('
-probe HAVE_TIMER_DELETE 6.2 has_line linux/timer.h 'timer_delete_sync\('
+probe HAVE_TIMER_DELETE 6.2,6.1.y has_line linux/timer.h 'timer_delete_sync\('
 
 # ethtool
 probe HAVE_ETHTOOL_PUTS 6.8 has_line linux/ethtool.h 'ethtool_puts\('
-probe HAVE_ETHTOOL_RXFH_FIELDS 6.17 has_member linux/ethtool.h ethtool_ops '\(\*get_rxfh_fields\)'
+probe HAVE_ETHTOOL_RXFH_FIELDS 6.17,6.12.y has_member linux/ethtool.h ethtool_ops '\(\*get_rxfh_fields\)'
 probe HAVE_ETHTOOL_RXFH_PARAM 6.8 has_line linux/ethtool.h '^struct ethtool_rxfh_param \{'
 probe HAVE_ETHTOOL_RX_RING_COUNT 6.19 has_member linux/ethtool.h ethtool_ops '\(\*get_rx_ring_count\)'

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Channels: opening, closing, the interrupt, the poll that serves both directions, sub-channel offers. */
+/*
+ * Channels: opening, closing, the interrupt, the poll that serves both directions, sub-channel
+ * offers.
+ */
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "device.h"
@@ -9,7 +13,7 @@
 /* Longest packet of a host: transfer header, the most ranges it coalesces, and an NVSP message. */
 #define MAX_PACKET		ALIGN(24 + 562 * 8 + NVSP_MESSAGE_SIZE + 64, 64)
 /* Smallest ring worth opening, per direction. */
-#define RING_MIN		(64u << 10)
+#define RING_MIN		SZ_64K
 /* How often a queue looks for room that the host does not announce. */
 #define STALL_PERIOD		(HZ / 100 ?: 1)
 
@@ -84,13 +88,14 @@ static void interrupt(void *context)
  *
  * Rings are one contiguous block. When that cannot be had, smaller ones are tried.
  *
- * Context: process, no RTNL. The bus waits for the host inside, without deadline; a rescind ends it.
+ * Context: process, no RTNL. The bus waits for the host inside, without deadline; a rescind ends
+ * it.
  * Return: 0, or the bus's error with everything undone.
  */
 int nva_channel_open(struct nva_queue *q, struct vmbus_channel *chan)
 {
 	const struct hva_params params = { .max_pkt_size = MAX_PACKET, .low_latency = true };
-	u32 bytes = max(VMBUS_RING_SIZE(q->dev->ring_bytes), (u32)VMBUS_RING_SIZE(RING_MIN));
+	u32 bytes = VMBUS_RING_SIZE(q->dev->ring_bytes);
 	int err;
 
 	memset(&q->hc, 0, sizeof(q->hc));
@@ -119,7 +124,8 @@ int nva_channel_open(struct nva_queue *q, struct vmbus_channel *chan)
  * nva_channels_close() - close all channels of a session and leave them as they were found
  * @dev: NIC, queues dead, no sub-channel opens any more
  *
- * Context: process, no RTNL. The bus waits for the host inside, without deadline; a rescind ends it.
+ * Context: process, no RTNL. The bus waits for the host inside, without deadline; a rescind ends
+ * it.
  */
 void nva_channels_close(struct nva_device *dev)
 {
@@ -141,6 +147,7 @@ void nva_channels_close(struct nva_device *dev)
 		if (!q->open)
 			continue;
 		hva_detach(&q->hc);
+		nva_stats_keep(dev, &q->hc.stats);
 		nva_rx_forget(q);
 		WRITE_ONCE(q->open, false);
 	}
@@ -251,7 +258,8 @@ static bool none_opening(struct nva_device *dev)
  * nva_subchannels_stop() - open no sub-channels any more
  * @dev: NIC
  *
- * Context: process, no RTNL. Waits for opens under way, which the bus ends at a rescind at the latest.
+ * Context: process, no RTNL. Waits for opens under way, which the bus ends at a rescind at the
+ * latest.
  */
 void nva_subchannels_stop(struct nva_device *dev)
 {
@@ -277,7 +285,7 @@ int nva_poll(struct napi_struct *napi, int budget)
 	int work = 0, ret = 0;
 	bool left;
 
-	/* netpoll wants transmit completions only, but they come in one ring with received packets */
+	/* netpoll wants transmit completions only; they share a ring with received packets */
 	if (!budget)
 		return 0;
 
@@ -326,7 +334,7 @@ int nva_poll(struct napi_struct *napi, int budget)
 		return 0;
 	}
 	if (unlikely(left)) {
-		/* without room for answers nothing more is taken; the host says when there is, or time does */
+		/* without room for answers nothing is taken; the host tells of room, or time */
 		mod_timer(&q->stall, jiffies + STALL_PERIOD);
 		if (q->owed_count == NVA_RX_OWED) {
 			napi_complete_done(napi, min(work, budget - 1));

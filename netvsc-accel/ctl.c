@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The channel for requests is the primary one, shared with data; answers come through its NAPI, which copies
- * them out of shared memory before the requester looks. A request that is not answered in time ends the session: an
- * answer that comes later would be taken for another's.
+ * The channel for requests is the primary one, shared with data; answers come through its NAPI,
+ * which copies them out of shared memory before the requester looks. A request that is not answered
+ * in time ends the session: an answer that comes later would be taken for another's.
  */
 #include <linux/delay.h>
 #include <linux/gfp.h>
@@ -221,7 +221,8 @@ int nva_ctl_request(struct nva_device *dev, const union nvsp_message *message, u
 	mutex_lock(&ctl->lock);
 	next_request(ctl);
 	id = expect(ctl, 0, 0);
-	err = id ? send(dev, message, id, VMBUS_DATA_PACKET_FLAG_COMPLETION_REQUESTED, NULL) : -ENODEV;
+	err = id ? send(dev, message, id, VMBUS_DATA_PACKET_FLAG_COMPLETION_REQUESTED, NULL) :
+		   -ENODEV;
 	if (!err)
 		err = wait(dev);
 	forget(ctl);
@@ -268,11 +269,11 @@ void *nva_ctl_rndis_begin(struct nva_device *dev, u32 type, u32 length)
  *
  * A halt is not replied to; there the host's completion is all that is waited for.
  *
- * Context: process, between nva_ctl_rndis_begin() and nva_ctl_rndis_end(); sleeps until the answer or
- * NVA_CTL_DEADLINE. Afterwards ctl.rndis holds ctl.rndis_length bytes of reply, type and id checked,
- * until nva_ctl_rndis_end().
- * Return: 0 when there is a reply, whatever status it carries; -ENODEV when the channel was rescinded
- * or is closed, -ETIMEDOUT, -EIO when the host refused the message or the ring is broken.
+ * Context: process, between nva_ctl_rndis_begin() and nva_ctl_rndis_end(); sleeps until the answer
+ * or NVA_CTL_DEADLINE. Afterwards ctl.rndis holds ctl.rndis_length bytes of reply, type and id
+ * checked, until nva_ctl_rndis_end().
+ * Return: 0 when there is a reply, whatever status it carries; -ENODEV when the channel was
+ * rescinded or is closed, -ETIMEDOUT, -EIO when the host refused the message or the ring is broken.
  */
 int nva_ctl_rndis_exchange(struct nva_device *dev)
 {

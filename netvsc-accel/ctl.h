@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * ctl.c: requests to the host and their answers. One at a time, each with a deadline, each ended by a rescind.
+ * ctl.c: requests to the host and their answers. One at a time, each with a deadline, each ended by
+ * a rescind.
  */
 #ifndef HV_NETVSC_ACCEL_CTL_H
 #define HV_NETVSC_ACCEL_CTL_H
@@ -34,12 +35,12 @@ struct nva_device;
  * @done: nothing is waited for any more
  */
 struct nva_ctl {
-	struct mutex lock;
+	struct mutex lock; /* a whole request */
 	struct page *page;
 	struct page *lost;
 	u32 last;
 
-	spinlock_t guard;
+	spinlock_t guard; /* what follows */
 	bool open;
 	bool refused;
 	u64 txid;

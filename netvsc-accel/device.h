@@ -3,9 +3,10 @@
  * The driver's objects: one struct nva_device a NIC, one struct nva_queue a channel.
  *
  * Lifetimes. Device and queues live from probe to remove. A *session* is one conversation with the
- * host on open channels; it comes and goes underneath (MTU, ring and channel changes, recovery), and
- * no wait of the bus in it happens under RTNL. What belongs to a session is written only by session.c
- * and what it calls, while the queues are dead: not live, stopped, without packets under way.
+ * host on open channels; it comes and goes underneath (MTU, ring and channel changes, recovery),
+ * and no wait of the bus in it happens under RTNL. What belongs to a session is written only by
+ * session.c and what it calls, while the queues are dead: not live, stopped, without packets under
+ * way.
  *
  * Locks, in the order in which they nest:
  *	session_lock	one session change at a time; never taken under RTNL
@@ -42,13 +43,13 @@
 #define NVA_SECTION_MIN		256
 
 /* How long an answer of the host is waited for. Real ones take milliseconds. */
-#define NVA_CTL_DEADLINE	(10 * HZ)
+#define NVA_CTL_DEADLINE	(5 * HZ)
 /* How long a session's end waits for the host to complete packets before it closes regardless. */
 #define NVA_DRAIN_DEADLINE	(2 * HZ)
 
 /* VMBus packets under way on a queue. */
 #define NVA_TX_SLOTS		1024
-/* RNDIS header and four per-packet informations, rounded so that none crosses a page. */
+/* RNDIS header and four records of per-packet information, rounded so that none crosses a page. */
 #define NVA_TX_HEADER		128
 /* Ranges of a GPA-direct packet that hosts are known to take. */
 #define NVA_TX_RANGES		32
@@ -59,8 +60,9 @@
 #define NVA_RX_OWED		1024
 
 /* Features that follow what the host can do. */
-#define NVA_HOST_FEATURES	(NETIF_F_SG | NETIF_F_RXCSUM | NETIF_F_RXHASH | NETIF_F_IP_CSUM |	\
-				 NETIF_F_IPV6_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_LRO)
+#define NVA_HOST_FEATURES	(NETIF_F_SG | NETIF_F_RXCSUM | NETIF_F_RXHASH |			\
+				 NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM |				\
+				 NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_LRO)
 
 struct nva_device;
 
@@ -278,6 +280,7 @@ enum nva_change {
  * @rss_key: receive hash key; RTNL
  * @rss_table: channel of each hash; RTNL
  * @stats: device-wide counters
+ * @ring_past: ring counters of closed channels; session
  * @warned: faults logged already
  */
 struct nva_device {
@@ -299,14 +302,14 @@ struct nva_device {
 	bool removing;
 
 	/* coming and going of sessions */
-	struct mutex session_lock;
+	struct mutex session_lock; /* one change at a time */
 	bool session_up;
 	struct nva_config config;
 	struct nva_config good;
 	struct delayed_work reset_work;
 	u32 reset_attempts;
 	unsigned long reset_healthy;
-	spinlock_t want_lock;
+	spinlock_t want_lock; /* what is wanted, see above */
 	struct nva_config want;
 	u32 want_change;
 	bool frozen;
@@ -335,7 +338,7 @@ struct nva_device {
 	char name[256];
 
 	/* sub-channels being opened */
-	spinlock_t sc_lock;
+	spinlock_t sc_lock; /* the next four */
 	u32 sc_expected;
 	u32 sc_opening;
 	u32 sc_answered;
@@ -357,6 +360,7 @@ struct nva_device {
 	u32 rss_table[NDIS_RSS_TABLE_MAX];
 
 	struct nva_device_stats stats;
+	struct hva_channel_stats ring_past;
 	DECLARE_BITMAP(warned, NVA_FAULTS);
 };
 

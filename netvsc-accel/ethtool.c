@@ -66,7 +66,8 @@ static int set_channels(struct net_device *ndev, struct ethtool_channels *channe
 }
 
 static void get_ringparam(struct net_device *ndev, struct ethtool_ringparam *ring,
-			  struct kernel_ethtool_ringparam *kernel_ring, struct netlink_ext_ack *extack)
+			  struct kernel_ethtool_ringparam *kernel_ring,
+			  struct netlink_ext_ack *extack)
 {
 	const struct nva_device *dev = netdev_priv(ndev);
 
@@ -80,9 +81,13 @@ static void get_ringparam(struct net_device *ndev, struct ethtool_ringparam *rin
 	ring->tx_max_pending = NVSP_SEND_BUF_MAX / dev->send_section;
 }
 
-/* The rings are the sections of the receive and of the send buffer; VMBus's own are a module parameter. */
+/*
+ * The rings are the sections of the receive and of the send buffer; VMBus's own are a module
+ * parameter.
+ */
 static int set_ringparam(struct net_device *ndev, struct ethtool_ringparam *ring,
-			 struct kernel_ethtool_ringparam *kernel_ring, struct netlink_ext_ack *extack)
+			 struct kernel_ethtool_ringparam *kernel_ring,
+			 struct netlink_ext_ack *extack)
 {
 	struct nva_device *dev = netdev_priv(ndev);
 	struct nva_config want = dev->want;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hv_netvsc_accel: a driver for the synthetic NIC of Hyper-V. It names no device: a NIC comes to it by
- * driver_override only, and goes back to hv_netvsc by unbinding.
+ * hv_netvsc_accel: a driver for the synthetic NIC of Hyper-V. It names no device: a NIC comes to it
+ * by driver_override only, and goes back to hv_netvsc by unbinding.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/if_vlan.h>
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <asm/mshyperv.h>
 
@@ -16,12 +17,17 @@
 
 /* The network behind the link changed: long enough down that DHCP clients notice. */
 #define FLAP_TIME		(2 * HZ)
-/* A packet that is older is stuck: hosts complete within milliseconds, a busy one within a second. */
+/*
+ * A packet that is older is stuck: hosts complete within milliseconds, a busy one within a second.
+ */
 #define WATCHDOG		(5 * HZ)
 
-/* Buffers when the user asks for none; the host divides them. Real hosts make send sections of 6 KiB. */
-#define RECV_BYTES		(16u << 20)
-#define SEND_BYTES_MIN		(1u << 20)
+/*
+ * Buffers when the user asks for none; the host divides them. Real hosts make send sections of 6
+ * KiB.
+ */
+#define RECV_BYTES		SZ_16M
+#define SEND_BYTES_MIN		SZ_1M
 #define SEND_BYTES_A_CPU	(32u * 6144)
 
 struct workqueue_struct *nva_wq;
@@ -29,7 +35,7 @@ struct workqueue_struct *nva_wq;
 static unsigned int ring_kib = 256;
 module_param(ring_kib, uint, 0444);
 MODULE_PARM_DESC(ring_kib,
-		 "size of a channel's ring per direction, KiB, 64 to 2048 (default 256); smaller when memory is fragmented");
+		 "ring of a channel, each direction, KiB, 64 to 2048; smaller when memory is fragmented (default 256)");
 
 static const guid_t nic_type =
 	GUID_INIT(0xf8615163, 0xdf3e, 0x46c5, 0x91, 0x3f, 0xf2, 0xd2, 0xf9, 0x65, 0xed, 0x0e);
@@ -108,7 +114,8 @@ void nva_attach(struct nva_device *dev)
 		nva_rss_defaults(dev, n);
 		err = nva_rss_apply(dev, dev->rss_key, dev->rss_table);
 		if (err)
-			netdev_notice(ndev, "host does not spread received packets: %pe\n", ERR_PTR(err));
+			netdev_notice(ndev, "host does not spread received packets: %pe\n",
+				      ERR_PTR(err));
 	}
 	if (netif_running(ndev)) {
 		err = start(dev);
@@ -259,6 +266,7 @@ static const struct net_device_ops netdev_ops = {
 static void setup(struct net_device *ndev, struct hv_device *hdev)
 {
 	struct nva_device *dev = netdev_priv(ndev);
+	u32 channels = min_t(u32, num_online_cpus(), NVA_CHANNELS_MAX);
 
 	dev->ndev = ndev;
 	dev->hdev = hdev;
@@ -277,10 +285,9 @@ static void setup(struct net_device *ndev, struct hv_device *hdev)
 	dev->ring_bytes = clamp(ring_kib, 64u, 2048u) << 10;
 	dev->tx_copybreak = NVA_TX_COPYBREAK;
 	dev->want = (struct nva_config) {
-		.channels = min(num_online_cpus(), (u32)NVA_CHANNELS_MAX),
+		.channels = channels,
 		.recv_bytes = RECV_BYTES,
-		.send_bytes = max(SEND_BYTES_A_CPU * min(num_online_cpus(), (u32)NVA_CHANNELS_MAX),
-				  SEND_BYTES_MIN),
+		.send_bytes = max_t(u32, SEND_BYTES_A_CPU * channels, SEND_BYTES_MIN),
 		.mtu = ETH_DATA_LEN,
 	};
 
@@ -314,7 +321,8 @@ static int nva_probe(struct hv_device *hdev, const struct hv_vmbus_device_id *id
 		return -ENODEV;
 	}
 	if (hv_is_isolation_supported()) {
-		dev_err(&hdev->device, "not proven in confidential VMs, leave this NIC to hv_netvsc\n");
+		dev_err(&hdev->device,
+			"not proven in confidential VMs, leave this NIC to hv_netvsc\n");
 		return -EOPNOTSUPP;
 	}
 	ndev = alloc_etherdev_mqs(sizeof(*dev), NVA_CHANNELS_MAX, NVA_CHANNELS_MAX);
@@ -329,6 +337,9 @@ static int nva_probe(struct hv_device *hdev, const struct hv_vmbus_device_id *id
 	if (err)
 		goto free;
 	err = nva_session_open(dev, &dev->want);
+	/* an answer got lost: the host forgets all of it when the channel closes */
+	if (err == -ETIMEDOUT)
+		err = nva_session_open(dev, &dev->want);
 	if (err) {
 		dev_err(&hdev->device, "no session with the host: %pe\n", ERR_PTR(err));
 		goto free;
@@ -356,8 +367,8 @@ static int nva_probe(struct hv_device *hdev, const struct hv_vmbus_device_id *id
 		dev_err(&hdev->device, "interface not registered: %pe\n", ERR_PTR(err));
 		goto close;
 	}
-	netdev_info(ndev, "NVSP %u.%u, %u of %u channels\n", dev->version >> 16, dev->version & 0xffff,
-		    dev->config.channels, dev->n_channels_max);
+	netdev_info(ndev, "NVSP %u.%u, %u of %u channels\n", dev->version >> 16,
+		    dev->version & 0xffff, dev->config.channels, dev->n_channels_max);
 	return 0;
 
 close:

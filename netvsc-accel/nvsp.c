@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* NVSP: agree on a version, hand over the buffers, ask for sub-channels, hear what the host tells. */
+/*
+ * NVSP: agree on a version, hand over the buffers, ask for sub-channels, hear what the host tells.
+ */
 #include "../compat/net_gpadl.h"
 #include "device.h"
 #include "rndis_parse.h"
 
 /* Newest first. */
 static const u32 versions[] = {
-	NVSP_VERSION_61, NVSP_VERSION_6, NVSP_VERSION_5, NVSP_VERSION_4, NVSP_VERSION_2, NVSP_VERSION_1,
+	NVSP_VERSION_61, NVSP_VERSION_6, NVSP_VERSION_5,
+	NVSP_VERSION_4, NVSP_VERSION_2, NVSP_VERSION_1,
 };
 
 static int negotiate(struct nva_device *dev, u32 version)
@@ -21,7 +24,8 @@ static int negotiate(struct nva_device *dev, u32 version)
 	u32 ranges;
 	int err;
 
-	err = nva_ctl_request(dev, &message, NVSP_INIT_COMPLETE, &reply, sizeof(reply.init_complete));
+	err = nva_ctl_request(dev, &message, NVSP_INIT_COMPLETE, &reply,
+			      sizeof(reply.init_complete));
 	if (err)
 		return err;
 	if (le32_to_cpu(reply.init_complete.status) != NVSP_STATUS_SUCCESS)
@@ -82,10 +86,12 @@ static int share(struct nva_device *dev, struct nva_buffer *buffer, u32 size)
 	int err;
 
 	buffer->size = PAGE_ALIGN(size);
-	buffer->at = vmbus_alloc_buffer(dev->chan, buffer->size, &buffer->chunks, &buffer->n_chunks);
+	buffer->at = vmbus_alloc_buffer(dev->chan, buffer->size, &buffer->chunks,
+					&buffer->n_chunks);
 	if (!buffer->at)
 		return -ENOMEM;
-	err = vmbus_establish_gpadl_caller_decrypted(dev->chan, buffer->at, buffer->size, &buffer->gpadl);
+	err = vmbus_establish_gpadl_caller_decrypted(dev->chan, buffer->at, buffer->size,
+						     &buffer->gpadl);
 	if (err)
 		buffer->gpadl.gpadl_handle = 0;
 	return err;
@@ -127,12 +133,12 @@ static int announce(struct nva_device *dev, struct nva_buffer *buffer, u32 type,
  * @dev: NIC, connected, without buffers
  * @config: how large they are to be
  *
- * The size of a section is the host's decision. What it answers is believed only where it lies inside
- * the buffers.
+ * The size of a section is the host's decision. What it answers is believed only where it lies
+ * inside the buffers.
  *
  * Context: process. The bus waits for the host inside, without deadline; a rescind ends it.
- * Return: 0, -ENOMEM, -EPROTO when the host's division makes no sense, -EIO when it takes no buffers,
- * else as nva_ctl_request(). On error nva_nvsp_revoke() and nva_nvsp_free() clean up.
+ * Return: 0, -ENOMEM, -EPROTO when the host's division makes no sense, -EIO when it takes no
+ * buffers, else as nva_ctl_request(). On error nva_nvsp_revoke() and nva_nvsp_free() clean up.
  */
 int nva_nvsp_buffers(struct nva_device *dev, const struct nva_config *config)
 {
@@ -226,7 +232,8 @@ void nva_nvsp_free(struct nva_device *dev)
  * The offers come through nva_subchannel(), perhaps before this returns.
  *
  * Context: process.
- * Return: how many the host will offer, at most @want; 0 when it refuses; else as nva_ctl_request().
+ * Return: how many the host will offer, at most @want; 0 when it refuses; else as
+ * nva_ctl_request().
  */
 int nva_nvsp_subchannels(struct nva_device *dev, u32 want)
 {
@@ -289,7 +296,8 @@ static void receive_table(struct nva_device *dev, const void *message, u32 lengt
 	for (i = 0; i < count; i++)
 		WRITE_ONCE(dev->tx_table[i], table[i]);
 	count = bitmap_weight(named, NVA_CHANNELS_MAX);
-	WRITE_ONCE(dev->tx_restricted, count && count < min_t(u32, channels, NVSP_INDIRECTION_COUNT));
+	WRITE_ONCE(dev->tx_restricted,
+		   count && count < min_t(u32, channels, NVSP_INDIRECTION_COUNT));
 	return;
 
 malformed:
@@ -316,7 +324,7 @@ void nva_nvsp_receive(struct nva_queue *q, const struct hva_packet *packet)
 		receive_table(dev, packet->payload, packet->len);
 		break;
 	case NVSP_VF_ASSOCIATION:
-		/* this driver offers no VF path, and told the host so; the synthetic path carries all */
+		/* without a VF path, of which the host was told, the synthetic path carries all */
 		atomic64_inc(&dev->stats.vf_messages);
 		break;
 	default:

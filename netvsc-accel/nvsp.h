@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * NVSP, the network virtual service protocol: what guest and host say to each other on the VMBus channels of a
- * synthetic NIC. Every message starts with its type; the message proper follows. There is no public specification;
- * docs/protocol.md lists the authorities.
+ * NVSP, the network virtual service protocol: what guest and host say to each other on the VMBus
+ * channels of a synthetic NIC. Every message starts with its type; the message proper follows.
+ * There is no public specification; docs/protocol.md lists the authorities.
  */
 #ifndef HV_NETVSC_ACCEL_NVSP_H
 #define HV_NETVSC_ACCEL_NVSP_H
@@ -43,7 +43,10 @@ enum nvsp_status {
 	NVSP_STATUS_BAD_RNDIS		= 5,
 };
 
-/* Names under which the guest announces its buffers. The host repeats the receive one in each transfer. */
+/*
+ * Names under which the guest announces its buffers. The host repeats the receive one in each
+ * transfer.
+ */
 #define NVSP_RECV_BUF_ID		0xcafe
 #define NVSP_SEND_BUF_ID		0
 
@@ -152,7 +155,10 @@ struct nvsp_vf_association {
 	__le32 serial;
 } __packed;
 
-/* The guest sends every message but the receive completion at this size, padded with zeroes, whatever the version. */
+/*
+ * The guest sends every message but the receive completion at this size, padded with zeroes,
+ * whatever the version.
+ */
 #define NVSP_MESSAGE_SIZE		40
 
 union nvsp_message {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RNDIS control: what the NIC is, what it may offload, what it lets through, whether it has a link. */
+/*
+ * RNDIS control: what the NIC is, what it may offload, what it lets through, whether it has a
+ * link.
+ */
 #include <linux/ucs2_string.h>
 
 #include "device.h"
@@ -39,7 +42,10 @@ static int initialize(struct nva_device *dev)
 	return err;
 }
 
-/* Asks for @oid with @info_length bytes from @answer as argument. Returns the bytes put into @answer, at most @room. */
+/*
+ * Asks for @oid with @info_length bytes from @answer as argument. Returns the bytes put into
+ * @answer, at most @room.
+ */
 static int query(struct nva_device *dev, u32 oid, void *answer, u32 info_length, u32 room)
 {
 	const struct rndis_query_complete *reply = (void *)dev->ctl.rndis;
@@ -124,7 +130,9 @@ int nva_rndis_set(struct nva_device *dev, u32 oid, const void *info, u32 length)
 #define TCP_CSUM_CAPS	(NDIS_CSUM_TCP | NDIS_CSUM_TCP_OPTIONS)
 #define TCP6_CSUM_CAPS	(TCP_CSUM_CAPS | NDIS_CSUM_OPTIONS)
 
-/* What the host offloads, in the stack's terms. A host that does not answer this offloads nothing. */
+/*
+ * What the host offloads, in the stack's terms. A host that does not answer this offloads nothing.
+ */
 static int query_offload(struct nva_device *dev)
 {
 	struct ndis_offload caps = { .hdr = { .type = NDIS_TYPE_OFFLOAD } };
@@ -260,7 +268,9 @@ static int query_rss(struct nva_device *dev)
 		return 0;
 	dev->n_channels_max = min_t(u32, le32_to_cpu(caps.queues), NVA_CHANNELS_MAX);
 	entries = bytes < (int)sizeof(caps) ? 0 : le16_to_cpu(caps.table_entries);
-	dev->rss_entries = entries && entries <= NDIS_RSS_TABLE_MAX ? entries : NDIS_RSS_TABLE_DEFAULT;
+	if (!entries || entries > NDIS_RSS_TABLE_MAX)
+		entries = NDIS_RSS_TABLE_DEFAULT;
+	dev->rss_entries = entries;
 	return 0;
 }
 
@@ -299,10 +309,12 @@ int nva_rndis_connect(struct nva_device *dev)
 	dev->rndis_up = true;
 
 	err = query(dev, OID_PERMANENT_ADDRESS, dev->mac, 0, ETH_ALEN);
-	if (err >= 0 && err != ETH_ALEN)
-		err = -EPROTO;
 	if (err < 0)
 		return err;
+	if (err != ETH_ALEN || !is_valid_ether_addr(dev->mac)) {
+		nva_fault(dev, NVA_CTL_BAD_ANSWER);
+		return -EPROTO;
+	}
 
 	dev->host_mtu = NVA_MTU_MAX;
 	err = query_u32(dev, OID_MAXIMUM_FRAME_SIZE, &value);
@@ -413,7 +425,7 @@ int nva_rndis_mac(struct nva_device *dev, const u8 *mac)
 void nva_rndis_indication(struct nva_device *dev, const void *message, u32 room)
 {
 	const void *info;
-	u32 bytes;
+	u32 bytes, offset;
 
 	if (room < sizeof(struct rndis_indicate)) {
 		nva_fault(dev, NVA_BAD_INDICATION);
@@ -431,9 +443,8 @@ void nva_rndis_indication(struct nva_device *dev, const void *message, u32 room)
 		break;
 	case RNDIS_LINK_SPEED:
 		bytes = rndis_shared_u32(message + offsetof(struct rndis_indicate, info_length));
-		info = rndis_parse_info(message, room, sizeof(struct rndis_indicate),
-					rndis_shared_u32(message +
-							 offsetof(struct rndis_indicate, info_offset)),
+		offset = rndis_shared_u32(message + offsetof(struct rndis_indicate, info_offset));
+		info = rndis_parse_info(message, room, sizeof(struct rndis_indicate), offset,
 					bytes);
 		if (!info || bytes < sizeof(__le32)) {
 			nva_fault(dev, NVA_BAD_INDICATION);

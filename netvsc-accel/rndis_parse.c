@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every field of a received message is read exactly once, straight from shared memory, and bounded before it is used;
- * the per-packet information is walked once. Nothing here copies a block: the walk reads three words a record.
+ * Every field of a received message is read exactly once, straight from shared memory, and bounded
+ * before it is used; the per-packet information is walked once. Nothing here copies a block: the
+ * walk reads three words a record.
  */
 #include <linux/errno.h>
 #include <linux/if_vlan.h>
@@ -15,7 +16,10 @@ static inline u32 field(const void *message, size_t offset)
 
 #define PACKET_FIELD(message, name) field(message, offsetof(struct rndis_packet, name))
 
-/* Takes the records between @at and @end. Each is at least its header, so the walk ends; the count bounds it further. */
+/*
+ * Takes the records between @at and @end. Each is at least its header, so the walk ends; the count
+ * bounds it further.
+ */
 static enum rndis_fault parse_ppi(const void *at, const void *end, struct rndis_rx *rx)
 {
 	unsigned int count = 0;
@@ -36,7 +40,8 @@ static enum rndis_fault parse_ppi(const void *at, const void *end, struct rndis_
 		case RNDIS_PPI_HASH:
 		case RNDIS_PPI_VLAN:
 		case RNDIS_PPI_PACKET_ID:
-			if (offset < sizeof(struct rndis_ppi) || offset > size - sizeof(u32) || size < sizeof(struct rndis_ppi_u32))
+			if (offset < sizeof(struct rndis_ppi) || offset > size - sizeof(u32) ||
+			    size < sizeof(struct rndis_ppi_u32))
 				return RNDIS_BAD_PPI;
 			value = field(at, offset);
 			break;
@@ -77,10 +82,12 @@ static enum rndis_fault parse_ppi(const void *at, const void *end, struct rndis_
  * @length: bytes that belong to it
  * @rx: filled in when RNDIS_FINE is returned
  *
- * Offsets in the message count from behind its header ([MS-RNDIS] 2.2.14). A host older than Windows 10 may leave
- * padding out of the length field, so the caller passes the room the message has and not what its header claims.
+ * Offsets in the message count from behind its header ([MS-RNDIS] 2.2.14). A host older than
+ * Windows 10 may leave padding out of the length field, so the caller passes the room the message
+ * has and not what its header claims.
  *
- * Context: any. The host may change the memory meanwhile: the answer stays inside @length whatever it does.
+ * Context: any. The host may change the memory meanwhile: the answer stays inside @length whatever
+ * it does.
  * Return: RNDIS_FINE or what is wrong.
  */
 enum rndis_fault rndis_parse_packet(const void *message, u32 length, struct rndis_rx *rx)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Reading RNDIS that the host wrote, without trusting a byte of it. Pure functions: no allocation, no driver state, so
- * that tests/unit runs the same source in user space against hostile input.
+ * Reading RNDIS that the host wrote, without trusting a byte of it. Pure functions: no allocation,
+ * no driver state, so that tests/unit runs the same source in user space against hostile input.
  */
 #ifndef HV_NETVSC_ACCEL_RNDIS_PARSE_H
 #define HV_NETVSC_ACCEL_RNDIS_PARSE_H
@@ -43,7 +43,7 @@ enum rndis_fault {
 	RNDIS_SHORT,		/* too short for the headers of its type */
 	RNDIS_BAD_LENGTH,	/* its length field does not fit where it lies */
 	RNDIS_BAD_DATA,		/* frame outside the message, or empty */
-	RNDIS_BAD_PPI,		/* per-packet information outside the message, overlapping, endless or truncated */
+	RNDIS_BAD_PPI,		/* information outside the message, truncated or endless */
 };
 
 /**
@@ -73,7 +73,8 @@ static inline u32 rndis_shared_u32(const void *at)
  * Context: any.
  * Return: RNDIS_FINE, RNDIS_SHORT or RNDIS_BAD_LENGTH.
  */
-static inline enum rndis_fault rndis_parse_header(const void *message, u32 room, u32 *type, u32 *length)
+static inline enum rndis_fault rndis_parse_header(const void *message, u32 room, u32 *type,
+						  u32 *length)
 {
 	if (room < sizeof(struct rndis_header))
 		return RNDIS_SHORT;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * RNDIS and the NDIS objects inside it, as they lie in memory ([MS-RNDIS], NDIS reference). Offsets in a message count
- * from the end of its 8-byte header. Names of the kernel's own include/linux/rndis.h are not used: it has constants
- * only, and this file keeps structures and constants of one message together.
+ * RNDIS and the NDIS objects inside it, as they lie in memory ([MS-RNDIS], NDIS reference). Offsets
+ * in a message count from the end of its 8-byte header. Names of the kernel's own
+ * include/linux/rndis.h are not used: it has constants only, and this file keeps structures and
+ * constants of one message together.
  */
 #ifndef HV_NETVSC_ACCEL_RNDIS_WIRE_H
 #define HV_NETVSC_ACCEL_RNDIS_WIRE_H
@@ -154,7 +155,8 @@ struct rndis_ppi_u32 {
 #define RNDIS_RXCSUM_TCP_GOOD		0x00000008u
 #define RNDIS_RXCSUM_UDP_GOOD		0x00000010u
 #define RNDIS_RXCSUM_IP_GOOD		0x00000020u
-#define RNDIS_RXCSUM_TCP_VALUE_BAD	0x00000080u	/* judged good, but the field holds another value */
+/* judged good, but the field in the packet holds another value */
+#define RNDIS_RXCSUM_TCP_VALUE_BAD	0x00000080u
 #define RNDIS_RXCSUM_IP_VALUE_BAD	0x00000100u
 
 /* RNDIS_PPI_LSO, version 2. */
@@ -168,7 +170,10 @@ struct rndis_ppi_u32 {
 #define RNDIS_VLAN_CFI			0x00000008u
 #define RNDIS_VLAN_ID_SHIFT		4
 
-/* RNDIS_PPI_PACKET_ID: u8 version, u8 flags, u16 id. The flags mark the pieces of a packet that the host coalesced. */
+/*
+ * RNDIS_PPI_PACKET_ID: u8 version, u8 flags, u16 id. The flags mark the pieces of a packet that
+ * the host coalesced.
+ */
 #define RNDIS_PIECE			0x01u
 #define RNDIS_PIECE_FIRST		0x02u
 #define RNDIS_PIECE_LAST		0x04u
@@ -234,7 +239,7 @@ struct ndis_csum_caps {
 	__le32 ip6_rx;
 } __packed;
 
-#define NDIS_CSUM_OPTIONS		0x001u		/* IPv4 options, or IPv6 extension headers */
+#define NDIS_CSUM_OPTIONS		0x001u	/* of IPv4, or IPv6 extension headers */
 #define NDIS_CSUM_TCP_OPTIONS		0x004u
 #define NDIS_CSUM_TCP			0x010u
 #define NDIS_CSUM_UDP			0x040u

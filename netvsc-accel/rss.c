@@ -35,6 +35,13 @@ void nva_rss_defaults(struct nva_device *dev, u32 channels)
 		dev->rss_table[i] = ethtool_rxfh_indir_default(i, channels);
 }
 
+/* The key lies behind the last entry of the table. */
+struct rss_request {
+	struct ndis_rss_parameters parameters;
+	__le32 table[NDIS_RSS_TABLE_MAX];
+	u8 room_for_key[NDIS_RSS_KEY_SIZE];
+} __packed;
+
 /**
  * nva_rss_apply() - give the host a key and a table
  * @dev: NIC, connected, rss_size entries
@@ -48,11 +55,7 @@ void nva_rss_defaults(struct nva_device *dev, u32 channels)
  */
 int nva_rss_apply(struct nva_device *dev, const u8 *key, const u32 *table)
 {
-	struct {
-		struct ndis_rss_parameters parameters;
-		__le32 table[NDIS_RSS_TABLE_MAX];
-		u8 room_for_key[NDIS_RSS_KEY_SIZE];
-	} __packed *info;
+	struct rss_request *info;
 	u32 size = dev->rss_size * sizeof(*info->table), i;
 	int err;
 
@@ -115,8 +118,8 @@ u16 nva_select_queue(struct net_device *ndev, struct sk_buff *skb, struct net_de
  * nva_xps_set() - let each CPU send on the channel that interrupts it, or on a near one
  * @dev: NIC with a session
  *
- * CPUs that no channel interrupts are dealt out evenly among the channels of their node, or among all
- * when it has none. The user may change the result in sysfs.
+ * CPUs that no channel interrupts are dealt out evenly among the channels of their node, or among
+ * all when it has none. The user may change the result in sysfs.
  *
  * Context: process, RTNL.
  */

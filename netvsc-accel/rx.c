@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Receive. The host puts frames into sections of the receive buffer, names them in transfer-page packets and lends
- * them until each packet is answered. A frame is copied once, into pages of the queue's pool, and looked at only in
- * that copy; what is read in shared memory before is the RNDIS header, each field once. Answers of a whole poll go
- * out in one ring write.
+ * Receive. The host puts frames into sections of the receive buffer, names them in transfer-page
+ * packets and lends them until each packet is answered. A frame is copied once, into pages of the
+ * queue's pool, and looked at only in that copy; what is read in shared memory before is the RNDIS
+ * header, each field once. Answers of a whole poll go out in one ring write.
  */
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
@@ -14,7 +14,10 @@
 #include "device.h"
 #include "rndis_parse.h"
 
-/* Frames up to this lie linear in one piece of a page; of longer ones only so much does as headers can take. */
+/*
+ * Frames up to this lie linear in one piece of a page; of longer ones only so much does as headers
+ * can take.
+ */
 #define LINEAR_MAX		2048u
 #define LINEAR_HEADERS		256u
 /* Fragments behind the headers: pages, but not the large ones of some architectures. */
@@ -125,7 +128,9 @@ static struct sk_buff *start_skb(struct nva_queue *q, const void *from, u32 line
 	return skb;
 }
 
-/* Copies @length bytes behind what the packet has, in fragments. Returns 0, -ENOMEM or -EMSGSIZE. */
+/*
+ * Copies @length bytes behind what the packet has, in fragments. Returns 0, -ENOMEM or -EMSGSIZE.
+ */
 static int append(struct nva_queue *q, struct sk_buff *skb, const void *from, u32 length)
 {
 	while (length) {
@@ -158,8 +163,9 @@ static int append(struct nva_queue *q, struct sk_buff *skb, const void *from, u3
 }
 
 /*
- * A packet that the host put together looks like one that GRO did: the stack learns the segments' size, so that it
- * can be forwarded, and acknowledged as if they had come one by one. Headers are read in our copy.
+ * A packet that the host put together looks like one that GRO did: the stack learns the segments'
+ * size, so that it can be forwarded, and acknowledged as if they had come one by one. Headers are
+ * read in our copy.
  */
 static void describe_coalesced(struct nva_queue *q, struct sk_buff *skb, u32 csum)
 {
@@ -260,11 +266,18 @@ static struct sk_buff *first_part(struct nva_queue *q, const void *frame, u32 le
  * One piece of a coalesced packet. Only the first has headers, and only its per-packet information
  * counts; all pieces come as ranges of one VMBus packet.
  */
-static bool receive_piece(struct nva_queue *q, const void *frame, const struct rndis_rx *rx, bool last)
+static bool receive_piece(struct nva_queue *q, const void *frame, const struct rndis_rx *rx,
+			  bool last)
 {
 	bool more = !(rx->piece & RNDIS_PIECE_LAST);
 	int err;
 
+	if (!(rx->piece & RNDIS_PIECE_FIRST) && !q->pieces.skb) {
+		if (q->pieces.skip)
+			return true;
+		nva_fault(q->dev, NVA_RX_BAD_PIECE);
+		return false;
+	}
 	if (rx->piece & RNDIS_PIECE_FIRST) {
 		if (q->pieces.skb) {
 			drop_pieces(q);
@@ -279,11 +292,6 @@ static bool receive_piece(struct nva_queue *q, const void *frame, const struct r
 			drop_pieces(q);
 			return true;
 		}
-	} else if (q->pieces.skip) {
-		return true;
-	} else if (!q->pieces.skb) {
-		nva_fault(q->dev, NVA_RX_BAD_PIECE);
-		return false;
 	} else {
 		q->pieces.count++;
 		err = append(q, q->pieces.skb, frame, rx->data_length);
@@ -309,7 +317,8 @@ static bool receive_piece(struct nva_queue *q, const void *frame, const struct r
 	return true;
 }
 
-static bool receive_frame(struct nva_queue *q, const void *message, const struct rndis_rx *rx, bool last)
+static bool receive_frame(struct nva_queue *q, const void *message, const struct rndis_rx *rx,
+			  bool last)
 {
 	const void *frame = message + rx->data_at;
 	struct sk_buff *skb;
@@ -343,7 +352,10 @@ static const enum nva_fault rndis_faults[] = {
 	[RNDIS_BAD_PPI] = NVA_RX_BAD_PPI,
 };
 
-/* One RNDIS message in @room bytes of shared memory. Returns false when it is the host's fault that it was dropped. */
+/*
+ * One RNDIS message in @room bytes of shared memory. Returns false when it is the host's fault
+ * that it was dropped.
+ */
 static bool receive_message(struct nva_queue *q, const void *message, u32 room, bool last)
 {
 	enum rndis_fault fault;
@@ -421,7 +433,8 @@ u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet)
 		/* pairs with nva_rx_buffer() */
 		u32 size = smp_load_acquire(&q->recv_size);
 
-		if (unlikely(range.byte_offset > size || range.byte_count > size - range.byte_offset)) {
+		if (unlikely(range.byte_offset > size ||
+			     range.byte_count > size - range.byte_offset)) {
 			nva_fault(q->dev, NVA_RX_OUTSIDE);
 		} else if (unlikely(range.byte_count > q->recv_section)) {
 			nva_fault(q->dev, NVA_RX_OVERSIZE);
@@ -450,7 +463,10 @@ refuse:
 	return 1;
 }
 
-/* Writes up to ANSWER_BATCH answers. Returns their number or an error when there was none; *err says why it stopped. */
+/*
+ * Writes up to ANSWER_BATCH answers. Returns their number or an error when there was none; *err
+ * says why it stopped.
+ */
 static u32 answer_batch(struct nva_queue *q, int *err)
 {
 	struct nvsp_rndis_complete message = { .type = cpu_to_le32(NVSP_SEND_RNDIS_COMPLETE) };

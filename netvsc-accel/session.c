@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A session is a conversation with the host: open channels, agreed versions, shared buffers. It begins at probe, ends at
- * remove, and is begun anew for a new MTU, other numbers of channels or sections, and to recover.
+ * A session is a conversation with the host: open channels, agreed versions, shared buffers. It
+ * begins at probe, ends at remove, and is begun anew for a new MTU, other numbers of channels or
+ * sections, and to recover.
  *
- * The bus waits without deadline where a GPADL or a channel is set up, so a session changes in a work item that holds no
- * RTNL then. Whoever asks for a change under RTNL waits for that work with a deadline; when it passes, the work goes on
- * alone and attaches the result itself.
+ * The bus waits without deadline where a GPADL or a channel is set up, so a session changes in a
+ * work item that holds no RTNL then. Whoever asks for a change under RTNL waits for that work with
+ * a deadline; when it passes, the work goes on alone and attaches the result itself.
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>
@@ -15,7 +16,12 @@
 
 /* Longest time RTNL is held for a change. */
 #define CHANGE_DEADLINE		(15 * HZ)
-/* Recovery begins at once, and after that no sooner than 2^(n-1) seconds later, until a session held this long. */
+/* A change that takes no longer than this leaves the carrier as it is. */
+#define CHANGE_UNSEEN		(2 * HZ)
+/*
+ * Recovery begins at once, and after that no sooner than 2^(n-1) seconds later, until a session
+ * held this long.
+ */
 #define BACKOFF_MAX		64u
 #define HEALTHY			(60 * HZ)
 
@@ -104,7 +110,8 @@ int nva_session_open(struct nva_device *dev, const struct nva_config *config)
 	WRITE_ONCE(dev->n_live, n);
 	dev->session_up = true;
 	atomic64_inc(&dev->stats.sessions);
-	netdev_dbg(dev->ndev, "NVSP %#x, %d channels, %u receive sections of %u, %u send sections of %u\n",
+	netdev_dbg(dev->ndev,
+		   "NVSP %#x, %d channels, %u receive sections of %u, %u send sections of %u\n",
 		   dev->version, n, dev->recv_sections, dev->recv_section, dev->send_sections,
 		   dev->send_section);
 	return 0;
@@ -128,8 +135,8 @@ static bool drained(struct nva_device *dev)
  * nva_session_close() - end a session, also one that did not come up whole
  * @dev: NIC; no packet is sent any more
  *
- * The channels and the device are then as they were found. Packets that the host did not complete within
- * NVA_DRAIN_DEADLINE are freed when the channel is closed: then the host has let go of them.
+ * The channels and the device are then as they were found. Packets that the host did not complete
+ * within NVA_DRAIN_DEADLINE are freed when the channel is closed: then the host has let go of them.
  *
  * Context: process, session_lock or sole user, no RTNL.
  */
@@ -172,7 +179,10 @@ void nva_session_start(struct nva_device *dev)
 	spin_unlock(&dev->want_lock);
 }
 
-/* No data flows when this returns, nor when the interface is opened meanwhile, until the next session. */
+/*
+ * No data flows when this returns, nor when the interface is opened meanwhile, until the next
+ * session.
+ */
 static void freeze(struct nva_device *dev, bool frozen)
 {
 	spin_lock(&dev->want_lock);
@@ -253,11 +263,15 @@ void nva_reset_work(struct work_struct *work)
 	if (READ_ONCE(dev->removing) || READ_ONCE(dev->chan->rescind))
 		goto out;
 	freeze(dev, true);
+	/* who waits for a change sees to it himself, see nva_reconfigure() */
+	if (atomic_read(&dev->change) != NVA_CHANGE_WAITED)
+		netif_carrier_off(dev->ndev);
 	if (dev->session_up)
 		nva_session_close(dev);
 	err = nva_session_open(dev, &want);
 	if (err && !superseded(dev, change) && memcmp(&want, &last, sizeof(want))) {
-		netdev_warn(dev->ndev, "new settings do not work (%pe), back to the old\n", ERR_PTR(err));
+		netdev_warn(dev->ndev, "new settings do not work (%pe), back to the old\n",
+			    ERR_PTR(err));
 		if (!nva_session_open(dev, &last)) {
 			spin_lock(&dev->want_lock);
 			if (dev->want_change == change)
@@ -266,7 +280,8 @@ void nva_reset_work(struct work_struct *work)
 		}
 	}
 	if (!dev->session_up && !READ_ONCE(dev->removing) && !READ_ONCE(dev->chan->rescind)) {
-		netdev_err(dev->ndev, "no session with the host (%pe), trying again\n", ERR_PTR(err));
+		netdev_err(dev->ndev, "no session with the host (%pe), trying again\n",
+			   ERR_PTR(err));
 		netif_carrier_off(dev->ndev);
 		try_again(dev);
 	} else {
@@ -309,13 +324,13 @@ void nva_reset(struct nva_device *dev, enum nva_fault why)
  * @want: settings
  *
  * Context: RTNL, which is held up to CHANGE_DEADLINE while the host answers.
- * Return: 0; the error that the new settings met, the old ones are back then if the host still takes
- * them; -ETIMEDOUT when the host takes longer, the change then ends by itself; -ENODEV when the NIC
- * goes.
+ * Return: 0; the error that the new settings met, the old ones are back then if the host still
+ * takes them; -ETIMEDOUT when the host takes longer, the change then ends by itself; -ENODEV when
+ * the NIC goes.
  */
 int nva_reconfigure(struct nva_device *dev, const struct nva_config *want)
 {
-	unsigned long end = jiffies + CHANGE_DEADLINE;
+	unsigned long end = jiffies + CHANGE_DEADLINE, slow = jiffies + CHANGE_UNSEEN;
 
 	ASSERT_RTNL();
 	reinit_completion(&dev->change_done);
@@ -328,6 +343,9 @@ int nva_reconfigure(struct nva_device *dev, const struct nva_config *want)
 	mod_delayed_work(nva_wq, &dev->reset_work, 0);
 
 	while (!wait_for_completion_timeout(&dev->change_done, HZ / 10)) {
+		/* the stack takes queues that stand still with a carrier for stuck */
+		if (time_after(jiffies, slow))
+			netif_carrier_off(dev->ndev);
 		if (!READ_ONCE(dev->removing) && time_before(jiffies, end))
 			continue;
 		if (atomic_cmpxchg(&dev->change, NVA_CHANGE_WAITED, NVA_CHANGE_NONE) ==

@@ -13,25 +13,59 @@ struct nva_stat {
 #define RX_STAT(name) { #name, offsetof(struct nva_rx_stats, name) }
 
 static const struct nva_stat tx_stat[] = {
-	TX_STAT(packets), TX_STAT(bytes), TX_STAT(copied), TX_STAT(direct), TX_STAT(messages), TX_STAT(gso_packets),
-	TX_STAT(gso_bytes), TX_STAT(csum), TX_STAT(no_section), TX_STAT(linearized), TX_STAT(stop), TX_STAT(wake),
-	TX_STAT(ring_full), TX_STAT(dropped),
+	TX_STAT(packets), TX_STAT(bytes), TX_STAT(copied), TX_STAT(direct), TX_STAT(messages),
+	TX_STAT(gso_packets), TX_STAT(gso_bytes), TX_STAT(csum), TX_STAT(no_section),
+	TX_STAT(linearized), TX_STAT(stop), TX_STAT(wake), TX_STAT(ring_full), TX_STAT(dropped),
 };
 
 static const struct nva_stat rx_stat[] = {
-	RX_STAT(packets), RX_STAT(bytes), RX_STAT(multicast), RX_STAT(csum_good), RX_STAT(coalesced), RX_STAT(pieces),
-	RX_STAT(messages), RX_STAT(answers), RX_STAT(answer_writes), RX_STAT(answer_waits), RX_STAT(tx_completions),
-	RX_STAT(polls), RX_STAT(no_memory), RX_STAT(dropped),
+	RX_STAT(packets), RX_STAT(bytes), RX_STAT(multicast), RX_STAT(csum_good),
+	RX_STAT(coalesced), RX_STAT(pieces), RX_STAT(messages), RX_STAT(answers),
+	RX_STAT(answer_writes), RX_STAT(answer_waits), RX_STAT(tx_completions), RX_STAT(polls),
+	RX_STAT(no_memory), RX_STAT(dropped),
 };
 
-#define FAULT_NAME(NAME, name, text) name,
-#define FAULT_TEXT(NAME, name, text) text,
-static const char * const fault_name[] = { NVA_FAULT_LIST(FAULT_NAME) };
-static const char * const fault_text[] = { NVA_FAULT_LIST(FAULT_TEXT) };
+/* By cause: name in ethtool -S, and what is logged when the first of a kind is counted. */
+static const struct {
+	const char *name;
+	const char *text;
+} fault[] = {
+	[NVA_RX_NOT_NVSP] = { "rx_not_nvsp", "received data without an NVSP RNDIS message" },
+	[NVA_RX_BAD_SET] = { "rx_bad_set", "transfer from a buffer never announced" },
+	[NVA_RX_BAD_COUNT] = { "rx_bad_count", "transfer claims more ranges than it has" },
+	[NVA_RX_OUTSIDE] = { "rx_outside", "transfer range outside the receive buffer" },
+	[NVA_RX_OVERSIZE] = { "rx_oversize", "transfer range longer than a section" },
+	[NVA_RX_SHORT] = { "rx_short", "RNDIS message too short for its headers" },
+	[NVA_RX_BAD_LENGTH] = { "rx_bad_length", "RNDIS message longer than its range" },
+	[NVA_RX_BAD_TYPE] = { "rx_bad_type", "RNDIS message of an unknown type" },
+	[NVA_RX_BAD_DATA] = { "rx_bad_data", "frame outside its RNDIS message" },
+	[NVA_RX_BAD_PPI] = { "rx_bad_ppi", "malformed per-packet information" },
+	[NVA_RX_BAD_PIECE] = { "rx_bad_piece", "coalesced packet with pieces missing" },
+	[NVA_RX_TOO_LONG] = { "rx_too_long", "coalesced packet longer than can be held" },
+	[NVA_RX_RUNT] = { "rx_runt", "frame shorter than an Ethernet header" },
+	[NVA_TX_UNKNOWN_ID] = { "tx_unknown_id", "completion of something not under way" },
+	[NVA_TX_BAD_COMPLETION] = { "tx_bad_completion", "completion without an NVSP status" },
+	[NVA_TX_REFUSED] = { "tx_refused", "host refused a packet" },
+	[NVA_CTL_TIMEOUT] = { "ctl_timeout", "host did not answer a request in time" },
+	[NVA_CTL_STRAY] = { "ctl_stray", "answer to a request nobody waits for" },
+	[NVA_CTL_BAD_ANSWER] = { "ctl_bad_answer", "malformed answer to a request" },
+	[NVA_BAD_PACKET_TYPE] = { "bad_packet_type", "VMBus packet of an unknown type" },
+	[NVA_BAD_MESSAGE] = { "bad_message", "malformed or unknown NVSP message" },
+	[NVA_BAD_SEND_TABLE] = { "bad_send_table", "malformed send indirection table" },
+	[NVA_BAD_SUBCHANNEL] = { "bad_subchannel", "sub-channel unasked, twice or missing" },
+	[NVA_BAD_INDICATION] = { "bad_indication", "malformed status indication" },
+	[NVA_RING_BROKEN] = { "ring_broken", "ring indices or framing broken by the host" },
+	[NVA_CHANNEL_GONE] = { "channel_gone", "channel revoked under a running session" },
+	[NVA_TX_TIMEOUT] = { "tx_timeout", "transmit queue stuck" },
+	[NVA_SHARED_LEAK] = { "shared_leak", "memory kept that the host did not give back" },
+};
+
+static_assert(ARRAY_SIZE(fault) == NVA_FAULTS);
 
 static const char * const device_stat[] = { "sessions", "resets", "vf_messages", "channels" };
 static const char * const ring_stat[] = {
-	"ring_tx_bad_index", "ring_rx_bad_index", "ring_rx_bad_length", "ring_rx_bad_offset", "ring_rx_too_long",
+	"ring_tx_bad_index", "ring_rx_bad_index", "ring_rx_bad_length", "ring_rx_bad_offset",
+	"ring_rx_too_long",
 };
 
 /**
@@ -45,7 +79,8 @@ void nva_fault(struct nva_device *dev, enum nva_fault why)
 {
 	atomic64_inc(&dev->stats.fault[why]);
 	if (!test_and_set_bit(why, dev->warned) && net_ratelimit())
-		netdev_warn(dev->ndev, "%s (counted as %s, logged once)\n", fault_text[why], fault_name[why]);
+		netdev_warn(dev->ndev, "%s (counted as %s, logged once)\n", fault[why].text,
+			    fault[why].name);
 }
 
 /**
@@ -74,8 +109,18 @@ static u64 read_stat(const struct u64_stats_sync *syncp, const void *stats, size
 	return value;
 }
 
-#define TX(q, name) read_stat(&(q)->tx_stats.syncp, &(q)->tx_stats, offsetof(struct nva_tx_stats, name))
-#define RX(q, name) read_stat(&(q)->rx_stats.syncp, &(q)->rx_stats, offsetof(struct nva_rx_stats, name))
+static u64 read_tx(const struct nva_queue *q, size_t at)
+{
+	return read_stat(&q->tx_stats.syncp, &q->tx_stats, at);
+}
+
+static u64 read_rx(const struct nva_queue *q, size_t at)
+{
+	return read_stat(&q->rx_stats.syncp, &q->rx_stats, at);
+}
+
+#define TX(q, name) read_tx(q, offsetof(struct nva_tx_stats, name))
+#define RX(q, name) read_rx(q, offsetof(struct nva_rx_stats, name))
 
 /**
  * nva_stats64() - the interface's counters
@@ -134,13 +179,40 @@ void nva_stats_names(struct nva_device *dev, u8 *at)
 	for (i = 0; i < ARRAY_SIZE(ring_stat); i++)
 		ethtool_puts(&at, ring_stat[i]);
 	for (i = 0; i < NVA_FAULTS; i++)
-		ethtool_puts(&at, fault_name[i]);
+		ethtool_puts(&at, fault[i].name);
 	for (i = 0; i < dev->n_queues; i++) {
 		for (j = 0; j < ARRAY_SIZE(tx_stat); j++)
 			ethtool_sprintf(&at, "tx_queue_%u_%s", i, tx_stat[j].name);
 		for (j = 0; j < ARRAY_SIZE(rx_stat); j++)
 			ethtool_sprintf(&at, "rx_queue_%u_%s", i, rx_stat[j].name);
 	}
+}
+
+/* In the order of ring_stat. */
+static void add_ring(u64 *sum, const struct hva_channel_stats *ring)
+{
+	sum[0] += READ_ONCE(ring->tx_bad_index);
+	sum[1] += READ_ONCE(ring->rx_bad_index);
+	sum[2] += READ_ONCE(ring->rx_bad_length);
+	sum[3] += READ_ONCE(ring->rx_bad_offset);
+	sum[4] += READ_ONCE(ring->rx_too_long);
+}
+
+/**
+ * nva_stats_keep() - a channel is closed, its counters stay
+ * @dev: NIC
+ * @ring: the channel's counters, zero afterwards
+ *
+ * Context: process, session_lock or sole user.
+ */
+void nva_stats_keep(struct nva_device *dev, struct hva_channel_stats *ring)
+{
+	dev->ring_past.tx_bad_index += ring->tx_bad_index;
+	dev->ring_past.rx_bad_index += ring->rx_bad_index;
+	dev->ring_past.rx_bad_length += ring->rx_bad_length;
+	dev->ring_past.rx_bad_offset += ring->rx_bad_offset;
+	dev->ring_past.rx_too_long += ring->rx_too_long;
+	*ring = (struct hva_channel_stats) {};
 }
 
 /**
@@ -160,15 +232,9 @@ void nva_stats_values(struct nva_device *dev, u64 *at)
 	*at++ = READ_ONCE(dev->n_live);
 	for (i = 0; i < ARRAY_SIZE(ring_stat); i++)
 		at[i] = 0;
-	for (i = 0; i < dev->n_queues; i++) {
-		const struct hva_channel_stats *ring = &dev->queue[i]->hc.stats;
-
-		at[0] += READ_ONCE(ring->tx_bad_index);
-		at[1] += READ_ONCE(ring->rx_bad_index);
-		at[2] += READ_ONCE(ring->rx_bad_length);
-		at[3] += READ_ONCE(ring->rx_bad_offset);
-		at[4] += READ_ONCE(ring->rx_too_long);
-	}
+	add_ring(at, &dev->ring_past);
+	for (i = 0; i < dev->n_queues; i++)
+		add_ring(at, &dev->queue[i]->hc.stats);
 	at += ARRAY_SIZE(ring_stat);
 	for (i = 0; i < NVA_FAULTS; i++)
 		*at++ = atomic64_read(&dev->stats.fault[i]);
@@ -176,9 +242,9 @@ void nva_stats_values(struct nva_device *dev, u64 *at)
 		const struct nva_queue *q = dev->queue[i];
 
 		for (j = 0; j < ARRAY_SIZE(tx_stat); j++)
-			*at++ = read_stat(&q->tx_stats.syncp, &q->tx_stats, tx_stat[j].at);
+			*at++ = read_tx(q, tx_stat[j].at);
 		for (j = 0; j < ARRAY_SIZE(rx_stat); j++)
-			*at++ = read_stat(&q->rx_stats.syncp, &q->rx_stats, rx_stat[j].at);
+			*at++ = read_rx(q, rx_stat[j].at);
 	}
 }
 
@@ -210,7 +276,8 @@ static void queue_stats_tx(struct net_device *ndev, int i, struct netdev_queue_s
 }
 
 /* What queues beyond the current number of channels counted in an earlier session. */
-static void base_stats(struct net_device *ndev, struct netdev_queue_stats_rx *rx, struct netdev_queue_stats_tx *tx)
+static void base_stats(struct net_device *ndev, struct netdev_queue_stats_rx *rx,
+		       struct netdev_queue_stats_tx *tx)
 {
 	struct nva_device *dev = netdev_priv(ndev);
 	u32 i;

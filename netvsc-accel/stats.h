@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Counters. Those of a queue have one writer each and are read under u64_stats_sync; faults are rare, device-wide and
- * atomic, one counter a cause.
+ * Counters. Those of a queue have one writer each and are read under u64_stats_sync; faults are
+ * rare, device-wide and atomic, one counter a cause.
  */
 #ifndef HV_NETVSC_ACCEL_STATS_H
 #define HV_NETVSC_ACCEL_STATS_H
@@ -10,21 +10,25 @@
 #include <linux/types.h>
 #include <linux/u64_stats_sync.h>
 
+struct hva_channel_stats;
 struct nva_device;
 struct rtnl_link_stats64;
 
 /**
  * struct nva_tx_stats - transmit counters of a queue, written under its tx lock
  * @syncp: guards the 64-bit values on 32-bit machines
- * @packets, @bytes: handed to the host or to an open section
+ * @packets: handed to the host or to an open section
+ * @bytes: of these
  * @copied: packets copied into a send section
  * @direct: packets sent by reference to their pages
  * @messages: VMBus packets that carried them
- * @gso_packets, @gso_bytes: of these, to be segmented by the host
+ * @gso_packets: of these, to be segmented by the host
+ * @gso_bytes: of those
  * @csum: packets whose checksum the host completes
  * @no_section: sent by reference because no section was free
  * @linearized: had more ranges than the host takes
- * @stop, @wake: queue stopped for want of room, and started again
+ * @stop: queue stopped for want of room
+ * @wake: queue started again
  * @ring_full: a packet did not fit into the ring
  * @dropped: not sent: no memory, checksum impossible, or no session
  */
@@ -49,7 +53,8 @@ struct nva_tx_stats {
 /**
  * struct nva_rx_stats - counters of a queue's NAPI
  * @syncp: guards the 64-bit values on 32-bit machines
- * @packets, @bytes: handed to the stack
+ * @packets: handed to the stack
+ * @bytes: of these
  * @multicast: of these, to a multicast address
  * @csum_good: of these, with a transport checksum the host vouches for
  * @coalesced: packets that the host put together
@@ -82,44 +87,38 @@ struct nva_rx_stats {
 };
 
 /*
- * What a host can do wrong, and what did not work out; X(NAME, name in ethtool -S, text for the log). The text is
- * logged once a device, the counter goes on.
+ * What a host can do wrong, and what did not work out. stats.c has their names and what is logged.
  */
-#define NVA_FAULT_LIST(X)								\
-	X(RX_NOT_NVSP,		"rx_not_nvsp",		"received data without an NVSP RNDIS message")	\
-	X(RX_BAD_SET,		"rx_bad_set",		"transfer from a buffer never announced")	\
-	X(RX_BAD_COUNT,		"rx_bad_count",		"transfer claims more ranges than it has")	\
-	X(RX_OUTSIDE,		"rx_outside",		"transfer range outside the receive buffer")	\
-	X(RX_OVERSIZE,		"rx_oversize",		"transfer range longer than a section")		\
-	X(RX_SHORT,		"rx_short",		"RNDIS message too short for its headers")	\
-	X(RX_BAD_LENGTH,	"rx_bad_length",	"RNDIS message longer than its range")		\
-	X(RX_BAD_TYPE,		"rx_bad_type",		"RNDIS message of an unknown type")		\
-	X(RX_BAD_DATA,		"rx_bad_data",		"frame outside its RNDIS message")		\
-	X(RX_BAD_PPI,		"rx_bad_ppi",		"malformed per-packet information")		\
-	X(RX_BAD_PIECE,		"rx_bad_piece",		"coalesced packet with pieces missing")		\
-	X(RX_TOO_LONG,		"rx_too_long",		"coalesced packet longer than can be held")	\
-	X(RX_RUNT,		"rx_runt",		"frame shorter than an Ethernet header")	\
-	X(TX_UNKNOWN_ID,	"tx_unknown_id",	"completion of a transaction that is not under way")	\
-	X(TX_BAD_COMPLETION,	"tx_bad_completion",	"completion without an NVSP status")		\
-	X(TX_REFUSED,		"tx_refused",		"host refused a packet")			\
-	X(CTL_TIMEOUT,		"ctl_timeout",		"host did not answer a request in time")	\
-	X(CTL_STRAY,		"ctl_stray",		"answer to a request nobody waits for")		\
-	X(CTL_BAD_ANSWER,	"ctl_bad_answer",	"malformed answer to a request")		\
-	X(BAD_PACKET_TYPE,	"bad_packet_type",	"VMBus packet of an unknown type")		\
-	X(BAD_MESSAGE,		"bad_message",		"malformed or unknown NVSP message")		\
-	X(BAD_SEND_TABLE,	"bad_send_table",	"send indirection table malformed or naming absent channels")	\
-	X(BAD_SUBCHANNEL,	"bad_subchannel",	"sub-channel not asked for, or twice, or missing")	\
-	X(BAD_INDICATION,	"bad_indication",	"malformed status indication")			\
-	X(RING_BROKEN,		"ring_broken",		"ring indices or framing broken by the host")	\
-	X(CHANNEL_GONE,		"channel_gone",		"channel revoked under a running session")	\
-	X(TX_TIMEOUT,		"tx_timeout",		"transmit queue stuck")				\
-	X(SHARED_LEAK,		"shared_leak",		"memory kept because the host did not give it back")
-
-#define NVA_FAULT_ENUM(NAME, name, text) NVA_##NAME,
 enum nva_fault {
-	NVA_FAULT_LIST(NVA_FAULT_ENUM)
+	NVA_RX_NOT_NVSP,
+	NVA_RX_BAD_SET,
+	NVA_RX_BAD_COUNT,
+	NVA_RX_OUTSIDE,
+	NVA_RX_OVERSIZE,
+	NVA_RX_SHORT,
+	NVA_RX_BAD_LENGTH,
+	NVA_RX_BAD_TYPE,
+	NVA_RX_BAD_DATA,
+	NVA_RX_BAD_PPI,
+	NVA_RX_BAD_PIECE,
+	NVA_RX_TOO_LONG,
+	NVA_RX_RUNT,
+	NVA_TX_UNKNOWN_ID,
+	NVA_TX_BAD_COMPLETION,
+	NVA_TX_REFUSED,
+	NVA_CTL_TIMEOUT,
+	NVA_CTL_STRAY,
+	NVA_CTL_BAD_ANSWER,
+	NVA_BAD_PACKET_TYPE,
+	NVA_BAD_MESSAGE,
+	NVA_BAD_SEND_TABLE,
+	NVA_BAD_SUBCHANNEL,
+	NVA_BAD_INDICATION,
+	NVA_RING_BROKEN,
+	NVA_CHANNEL_GONE,
+	NVA_TX_TIMEOUT,
+	NVA_SHARED_LEAK,
 	NVA_FAULTS,
-	NVA_NO_FAULT = NVA_FAULTS,
 };
 
 /**
@@ -138,6 +137,7 @@ struct nva_device_stats {
 
 void nva_fault(struct nva_device *dev, enum nva_fault why);
 void nva_stats_init(struct nva_device *dev);
+void nva_stats_keep(struct nva_device *dev, struct hva_channel_stats *ring);
 void nva_stats64(struct nva_device *dev, struct rtnl_link_stats64 *sum);
 int nva_stats_count(struct nva_device *dev);
 void nva_stats_names(struct nva_device *dev, u8 *at);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Transmit. Each packet is an RNDIS message. Short ones are copied into a section of the send buffer, several to a section
- * while the stack announces more; the host then needs no mapping and the packet is free at once. Longer ones go as
- * ranges of guest memory, behind a header of ours. Either way one VMBus packet with an id of its own is under way until
- * the host completes it: see txslots.h.
+ * Transmit. Each packet is an RNDIS message. Short ones are copied into a section of the send
+ * buffer, several to a section while the stack announces more; the host then needs no mapping and
+ * the packet is free at once. Longer ones go as ranges of guest memory, behind a header of ours.
+ * Either way one VMBus packet with an id of its own is under way until the host completes it: see
+ * txslots.h.
  *
- * When the ring or the slots run out the queue stops and asks for an interrupt. What was already copied stays in the
- * open section and goes first when there is room again.
+ * When the ring or the slots run out the queue stops and asks for an interrupt. What was already
+ * copied stays in the open section and goes first when there is room again.
  */
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
@@ -44,7 +45,8 @@ struct tx_plan {
 
 static u8 *header_of(struct nva_queue *q, u32 slot)
 {
-	return page_address(q->headers[slot / HEADERS_A_PAGE]) + slot % HEADERS_A_PAGE * NVA_TX_HEADER;
+	return page_address(q->headers[slot / HEADERS_A_PAGE]) +
+	       slot % HEADERS_A_PAGE * NVA_TX_HEADER;
 }
 
 /**
@@ -52,7 +54,8 @@ static u8 *header_of(struct nva_queue *q, u32 slot)
  * @q: queue with an open channel
  * @channels: queues that share the send buffer
  *
- * Context: process. NAPI runs, so that on error nva_tx_destroy() has to wait until the channel is closed.
+ * Context: process. NAPI runs, so that on error nva_tx_destroy() has to wait until the channel is
+ * closed.
  * Return: 0 or -ENOMEM.
  */
 int nva_tx_create(struct nva_queue *q, u32 channels)
@@ -65,7 +68,8 @@ int nva_tx_create(struct nva_queue *q, u32 channels)
 	err = nva_slots_init(&q->slots, NVA_TX_SLOTS, sections, node);
 	if (err)
 		return err;
-	q->headers = kcalloc(DIV_ROUND_UP(NVA_TX_SLOTS, HEADERS_A_PAGE), sizeof(*q->headers), GFP_KERNEL);
+	q->headers = kcalloc(DIV_ROUND_UP(NVA_TX_SLOTS, HEADERS_A_PAGE), sizeof(*q->headers),
+			     GFP_KERNEL);
 	if (!q->headers)
 		return -ENOMEM;
 	for (i = 0; i < DIV_ROUND_UP(NVA_TX_SLOTS, HEADERS_A_PAGE); i++) {
@@ -307,10 +311,14 @@ static void flush_all(struct nva_queue *q)
 
 static bool has_room(struct nva_queue *q)
 {
-	return nva_slots_available(&q->slots) >= RESTART_SLOTS && hva_has_space(&q->hc, RESTART_ROOM);
+	return nva_slots_available(&q->slots) >= RESTART_SLOTS &&
+	       hva_has_space(&q->hc, RESTART_ROOM);
 }
 
-/* Stops the queue until there is room; starts it again if there is already. No more packets may follow, so all go. */
+/*
+ * Stops the queue until there is room; starts it again if there is already. No more packets may
+ * follow, so all go.
+ */
 static void stop(struct nva_queue *q)
 {
 	flush_all(q);
@@ -318,7 +326,7 @@ static void stop(struct nva_queue *q)
 	u64_stats_update_begin(&q->tx_stats.syncp);
 	q->tx_stats.stop++;
 	u64_stats_update_end(&q->tx_stats.syncp);
-	/* pairs with the barrier in nva_poll(): either it sees the queue stopped, or we see the room */
+	/* pairs with the barrier in nva_poll(): it sees the queue stopped, or we the room */
 	smp_mb__after_atomic();
 	if (hva_wait_space(&q->hc, RESTART_ROOM) &&
 	    nva_slots_available(&q->slots) >= RESTART_SLOTS && nva_queue_ready(q) && !q->open_slot)
@@ -333,7 +341,10 @@ static void failed(struct nva_queue *q, int err)
 		nva_reset(q->dev, NVA_CHANNEL_GONE);
 }
 
-/* Copies a packet into the open section. Returns 0, -ENOSPC when no section is free, else why the queue is stuck. */
+/*
+ * Copies a packet into the open section. Returns 0, -ENOSPC when no section is free, else why the
+ * queue is stuck.
+ */
 static int send_copied(struct nva_queue *q, struct sk_buff *skb, const struct tx_plan *plan)
 {
 	u32 message = plan->header + skb->len, length = skb->len, at = 0;
@@ -391,7 +402,10 @@ static int send_copied(struct nva_queue *q, struct sk_buff *skb, const struct tx
 	return 0;
 }
 
-/* Adds the Hyper-V pages of @length bytes at a physical address. Returns the new count, above @max when they do not fit. */
+/*
+ * Adds the Hyper-V pages of @length bytes at a physical address. Returns the new count, above @max
+ * when they do not fit.
+ */
 static u32 add_ranges(struct hv_page_buffer *pages, u32 n, u32 max, phys_addr_t at, u32 length)
 {
 	while (length) {
@@ -417,13 +431,17 @@ static u32 add_skb(const struct sk_buff *skb, struct hv_page_buffer *pages, u32 
 	for (i = 0; i < skb_shinfo(skb)->nr_frags && n <= max; i++) {
 		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
 
-		n = add_ranges(pages, n, max, page_to_phys(skb_frag_page(frag)) + skb_frag_off(frag),
-			      skb_frag_size(frag));
+		n = add_ranges(pages, n, max,
+			       page_to_phys(skb_frag_page(frag)) + skb_frag_off(frag),
+			       skb_frag_size(frag));
 	}
 	return n;
 }
 
-/* Sends a packet as ranges of its memory. Returns 0, -ENOMEM when it cannot be, else why the queue is stuck. */
+/*
+ * Sends a packet as ranges of its memory. Returns 0, -ENOMEM when it cannot be, else why the queue
+ * is stuck.
+ */
 static int send_direct(struct nva_queue *q, struct sk_buff *skb, const struct tx_plan *plan)
 {
 	struct hv_page_buffer pages[NVA_TX_RANGES];
@@ -487,8 +505,8 @@ static int send_direct(struct nva_queue *q, struct sk_buff *skb, const struct tx
  * @ndev: interface
  *
  * Context: transmit path, under the queue's tx lock.
- * Return: NETDEV_TX_OK when the packet was taken or dropped, NETDEV_TX_BUSY when the queue was stopped
- * for it.
+ * Return: NETDEV_TX_OK when the packet was taken or dropped, NETDEV_TX_BUSY when the queue was
+ * stopped for it.
  */
 netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev)
 {
@@ -531,7 +549,8 @@ netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev)
 		q->tx_stats.gso_bytes += length;
 	}
 	u64_stats_update_end(&q->tx_stats.syncp);
-	if (unlikely(nva_slots_available(&q->slots) < 2))
+	/* the completer's line is looked at only when the own stack runs low */
+	if (unlikely(q->slots.n_free < 2 && nva_slots_available(&q->slots) < 2))
 		stop(q);
 	return NETDEV_TX_OK;
 
@@ -626,6 +645,7 @@ void nva_tx_resume(struct nva_queue *q)
  * @q: queue, dead
  *
  * Context: process.
+ * Return: true when nothing is under way but what was never sent.
  */
 bool nva_tx_idle(struct nva_queue *q)
 {

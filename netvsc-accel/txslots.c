@@ -15,7 +15,8 @@
  * nva_slots_init() - allocate the slots of a queue, all free
  * @s: zeroed memory
  * @size: number of slots, a power of two up to NVA_SLOTS_MAX
- * @n_sections: sections of the send buffer that belong to this queue, below NVA_NO_SECTION, may be 0
+ * @n_sections: sections of the send buffer that belong to this queue, below NVA_NO_SECTION, may be
+ * 0
  * @node: NUMA node of the queue's CPU, or NUMA_NO_NODE
  *
  * Context: process. nva_slots_match() may be called meanwhile and finds nothing.
@@ -30,7 +31,8 @@ int nva_slots_init(struct nva_slots *s, u32 size, u32 n_sections, int node)
 	s->slot = kvzalloc_node(array_size(size, sizeof(*s->slot)), GFP_KERNEL, node);
 	s->stack = kvzalloc_node(array_size(size, sizeof(*s->stack)), GFP_KERNEL, node);
 	s->returned = kvzalloc_node(array_size(size, sizeof(*s->returned)), GFP_KERNEL, node);
-	s->section_stack = kvzalloc_node(array_size(n_sections + 1, sizeof(*s->section_stack)), GFP_KERNEL, node);
+	s->section_stack = kvzalloc_node(array_size(n_sections + 1, sizeof(*s->section_stack)),
+					 GFP_KERNEL, node);
 	if (!s->slot || !s->stack || !s->returned || !s->section_stack) {
 		nva_slots_free(s);
 		return -ENOMEM;
@@ -80,8 +82,9 @@ void nva_slots_reclaim(struct nva_slots *s)
 	u32 head = smp_load_acquire(&s->head);
 
 	while (s->tail != head) {
-		u16 index = s->returned[s->tail++ & (s->size - 1)];
+		u16 index = s->returned[s->tail & (s->size - 1)];
 
+		s->tail++;
 		nva_slots_put(s, &s->slot[index]);
 	}
 }
@@ -146,15 +149,16 @@ void nva_slots_put(struct nva_slots *s, struct nva_slot *slot)
  * @s: slots
  * @slot: taken slot
  *
- * Never 0: a host does not complete a request of that id. Never with one of the topmost 16 bits set: those belong to
- * other users of the channel.
+ * Never 0: a host does not complete a request of that id. Never with one of the topmost 16 bits
+ * set: those belong to other users of the channel.
  *
  * Context: producer.
  * Return: the id, not used by this queue in the last 2^32 calls.
  */
 u64 nva_slots_next_id(struct nva_slots *s, const struct nva_slot *slot)
 {
-	return (u64)++s->generation << ID_SLOT_BITS | (slot - s->slot + 1);
+	s->generation++;
+	return (u64)s->generation << ID_SLOT_BITS | (slot - s->slot + 1);
 }
 
 /**
@@ -176,7 +180,8 @@ void nva_slots_arm(struct nva_slot *slot, u64 id)
  * @id: transaction id as the host sent it
  *
  * Context: completer.
- * Return: the slot, no longer armed, for nva_slots_complete(); NULL when no packet with this id is under way.
+ * Return: the slot, no longer armed, for nva_slots_complete(); NULL when no packet with this id is
+ * under way.
  */
 struct nva_slot *nva_slots_match(struct nva_slots *s, u64 id)
 {
@@ -239,5 +244,8 @@ struct nva_slot *nva_slots_armed(struct nva_slots *s, u32 *from)
  */
 u32 nva_slots_available(struct nva_slots *s)
 {
-	return READ_ONCE(s->n_free) + (smp_load_acquire(&s->head) - READ_ONCE(s->tail));
+	/* pairs with nva_slots_complete() */
+	u32 head = smp_load_acquire(&s->head);
+
+	return READ_ONCE(s->n_free) + (head - READ_ONCE(s->tail));
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is under way on one transmit queue: a slot for each VMBus packet that the host has not completed, and the
- * queue's own part of the send buffer. Pure state without driver types, so that tests/unit runs the same source.
+ * What is under way on one transmit queue: a slot for each VMBus packet that the host has not
+ * completed, and the queue's own part of the send buffer. Pure state without driver types, so that
+ * tests/unit runs the same source.
  *
- * One producer (ndo_start_xmit, under the queue's tx lock) takes slots and sections from two private stacks: the one
- * freed last is the one still in cache. One completer (NAPI) gives slots back through a ring of one producer and one
- * consumer. No lock and no atomic read-modify-write between the two.
+ * One producer (ndo_start_xmit, under the queue's tx lock) takes slots and sections from two
+ * private stacks: the one freed last is the one still in cache. One completer (NAPI) gives slots
+ * back through a ring of one producer and one consumer. No lock and no atomic read-modify-write
+ * between the two.
  *
- * A slot's life: free -> taken (producer owns it, no one else can name it) -> armed (its id went to the host) ->
- * completed (completer has read it) -> free. The id carries a generation: a completion that comes twice, late or out
- * of thin air matches no armed slot.
+ * A slot's life: free -> taken (producer owns it, no one else can name it) -> armed (its id went to
+ * the host) -> completed (completer has read it) -> free. The id carries a generation: a completion
+ * that comes twice, late or out of thin air matches no armed slot.
  */
 #ifndef HV_NETVSC_ACCEL_TXSLOTS_H
 #define HV_NETVSC_ACCEL_TXSLOTS_H
@@ -24,7 +26,8 @@ struct sk_buff;
 
 /**
  * struct nva_slot - one VMBus packet under way
- * @id: transaction id while armed, else 0; written last by the producer, cleared first by the completer
+ * @id: transaction id while armed, else 0; written last by the producer, cleared first by the
+ * completer
  * @skb: packet whose memory the host reads; NULL when the data was copied into a section
  * @bytes: bytes to report to BQL
  * @packets: packets to report to BQL

@@ -30,6 +30,7 @@
 #define HDR_MAX	     96 /* Ethernet, IPv6, TCP, sequence number */
 #define SLICE_NS     50000 /* the generator sleeps no shorter than this */
 #define BURST_NS     10000000 /* what the guest did not take after this long is lost */
+#define RSC_MAX	     65535 /* longest frame made of several */
 #define NSEC_PER_SEC 1000000000ull
 #define PORTS	     16384 /* source ports from SPORT_FIRST on */
 #define SPORT_FIRST  1024
@@ -51,6 +52,7 @@ struct config {
 	uint64_t size;
 	uint64_t flows;
 	uint64_t dport;
+	bool rsc;
 	bool tcp;
 	bool v6;
 	uint8_t dst[16];
@@ -69,6 +71,8 @@ struct queue {
 	uint64_t start_ns;
 	uint64_t due; /* frames sent or lost since start_ns */
 	uint8_t slot[SLOTS][HDR_MAX];
+	struct offload_coalescer rsc;
+	struct frame plain[SLOTS]; /* what is coalesced */
 } __attribute__((aligned(64)));
 
 struct source {
@@ -272,18 +276,19 @@ static void frame_make(const struct source *src, struct flow *flow, uint8_t *slo
 	flow->seq++;
 }
 
-static unsigned int source_rx(struct backend *be, unsigned int q, struct frame *f, unsigned int max)
+/* Whether frames are joined: asked for, and taken by the NIC. */
+static bool coalesces(const struct source *src)
 {
-	struct source *src = (struct source *)be;
-	struct queue *queue = &src->queue[q];
-	uint64_t n;
+	unsigned int features = __atomic_load_n(&src->be.rx_features, __ATOMIC_RELAXED);
 
-	pthread_mutex_lock(&queue->lock);
-	n = allowance(queue, &be->stats[q]);
-	if (n > max)
-		n = max;
-	if (n > SLOTS)
-		n = SLOTS;
+	return src->cfg.rsc && src->cfg.tcp &&
+	       (features & (src->cfg.v6 ? BACKEND_RX_TSO6 : BACKEND_RX_TSO4));
+}
+
+/* Frames for the next @n turns of the queue's flows. */
+static void batch_make(const struct source *src, struct queue *queue, struct frame *f,
+		       unsigned int n)
+{
 	for (unsigned int i = 0; i < n; i++, f++) {
 		struct flow *flow = &queue->flow[queue->at];
 
@@ -305,11 +310,34 @@ static unsigned int source_rx(struct backend *be, unsigned int q, struct frame *
 			f->iov[1].iov_len = f->len - src->hdr_len;
 		}
 	}
+}
+
+static unsigned int source_rx(struct backend *be, unsigned int q, struct frame *f, unsigned int max)
+{
+	struct source *src = (struct source *)be;
+	struct queue *queue = &src->queue[q];
+	unsigned int got;
+	uint64_t n;
+
+	pthread_mutex_lock(&queue->lock);
+	n = allowance(queue, &be->stats[q]);
+	if (n > max)
+		n = max;
+	if (n > SLOTS)
+		n = SLOTS;
+	got = n;
+	if (coalesces(src)) {
+		batch_make(src, queue, queue->plain, n);
+		queue->rsc.max_len = RSC_MAX;
+		got = offload_coalesce(&queue->rsc, queue->plain, n, f);
+	} else {
+		batch_make(src, queue, f, n);
+	}
 	queue->due += n;
 	if (queue->left != UINT64_MAX)
 		queue->left -= n;
 	pthread_mutex_unlock(&queue->lock);
-	return n;
+	return got;
 }
 
 static bool source_rx_arm(struct backend *be, unsigned int q)
@@ -474,7 +502,8 @@ static int configure(struct config *c, struct device_args *args, char *err, size
 	if (args_u64(args, "size", least, FRAME_MAX, &c->size, err, n) ||
 	    args_u64(args, "flows", 1, FLOWS_MAX, &c->flows, err, n) ||
 	    args_u64(args, "count", 0, UINT64_MAX - 1, &c->count, err, n) ||
-	    args_u64(args, "dport", 1, 65535, &c->dport, err, n))
+	    args_u64(args, "dport", 1, 65535, &c->dport, err, n) ||
+	    args_bool(args, "rsc", &c->rsc, err, n))
 		return -EINVAL;
 	if (args_str(args, "dst", NULL) || was_v6 != c->v6 || !(c->dst[0] | c->dst[1]))
 		if (parse_address(args, "dst", c->v6, c->dst, c->v6 ? "fd00:6876::2" : "10.68.0.2",
@@ -624,8 +653,9 @@ static int source_open(struct backend *be, struct device_args *args, char *err, 
 
 const struct backend_ops backend_source_ops = {
 	.name = "source",
-	.help = "source[:rate=PPS|max,size=B,flows=N,count=N,proto=udp|tcp,ip=4|6,"
-		"dst=IP,src=IP,dport=N,start=on|off]   max, 64, 64, endless, udp, 4, 10.68.0.2 or fd00:6876::2, 9, off",
+	.help = "source[:rate=PPS|max,size=B,flows=N,count=N,proto=udp|tcp,ip=4|6,dst=IP,src=IP,\n"
+		"    dport=N,rsc=on|off,start=on|off]   makes frames when told to start; max, 64, 64,\n"
+		"    endless, udp, 4, 10.68.0.2 or fd00:6876::2, 10.68.1.1 or fd00:6876::1:1, 9, off, off",
 	.size = sizeof(struct source),
 	.open = source_open,
 	.close = source_close,

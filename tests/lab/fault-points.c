@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* fault-points.c: the table of named points, their actions and the fields of their messages. */
+/* The table of named points, their actions and the fields of their messages. */
 #include "fault.h"
 #include "nvsp-wire.h"
 #include "rndis-wire.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* fault.c: reads fault scripts, matches rules at points, and reports which fired. */
+/* Reads fault scripts, matches rules at points, and reports which fired. */
 #include "fault.h"
 
 #include <ctype.h>

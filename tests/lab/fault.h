@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * fault.h: making the host misbehave at a named point (fault.c, points in fault-points.c).
+ * Making the host misbehave at a named point (fault.c, points in fault-points.c).
  *
  * A script (``--faults FILE``) holds one rule a line; ``#`` starts a comment:
  *

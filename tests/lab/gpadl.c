@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* gpadl.c: collects page lists from control messages and keeps them as host addresses. */
+/* Collects page lists from control messages and keeps them as host addresses. */
 #include "gpadl.h"
 
 #include <pthread.h>
@@ -166,7 +166,9 @@ static struct gpadl *create(uint32_t id, uint32_t relid, const struct vmbus_gpa_
 		return NULL;
 	}
 	g = calloc(1, sizeof(*g));
-	if (!g || !(g->page = calloc(n_pages, sizeof(*g->page))))
+	if (g)
+		g->page = calloc(n_pages, sizeof(*g->page));
+	if (!g || !g->page)
 		log_fatal(EXIT_INTERNAL, "out of memory");
 	g->id = id;
 	g->relid = relid;

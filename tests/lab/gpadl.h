@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * gpadl.h: guest memory that a driver shares with its host (gpadl.c).
+ * Guest memory that a driver shares with its host (gpadl.c).
  *
  * A GPADL (guest physical address descriptor list) arrives as a header message and bodies. Once it
  * is complete and every page is guest RAM, its pages are kept as host addresses. Control loop only,

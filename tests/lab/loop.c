@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ struct loop {
 	int tid;
 	bool started;
 	bool stop;
+	uint64_t wake_delay_ns;
 	/* Guards the list of posted work. */
 	pthread_mutex_t lock;
 	struct loop_work *first;
@@ -271,6 +273,19 @@ static void run_posted(struct loop *loop)
 	pthread_mutex_unlock(&loop->lock);
 }
 
+static void sleep_ns(uint64_t ns)
+{
+	struct timespec left = { .tv_sec = ns / 1000000000ULL, .tv_nsec = ns % 1000000000ULL };
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
+		;
+}
+
+void loop_set_wake_delay(struct loop *loop, uint64_t delay_ns)
+{
+	loop->wake_delay_ns = delay_ns;
+}
+
 static void wait_events(struct loop *loop)
 {
 	struct timespec ts, *timeout = NULL;
@@ -284,7 +299,15 @@ static void wait_events(struct loop *loop)
 		ts.tv_nsec = left % 1000000000ULL;
 		timeout = &ts;
 	}
-	loop->n_events = epoll_pwait2(loop->epoll, loop->events, EVENTS_PER_WAIT, timeout, NULL);
+	loop->n_events = 0;
+	if (loop->wake_delay_ns)
+		loop->n_events = epoll_wait(loop->epoll, loop->events, EVENTS_PER_WAIT, 0);
+	if (!loop->n_events) {
+		loop->n_events = epoll_pwait2(loop->epoll, loop->events, EVENTS_PER_WAIT, timeout,
+					      NULL);
+		if (loop->n_events > 0 && loop->wake_delay_ns)
+			sleep_ns(loop->wake_delay_ns);
+	}
 	if (loop->n_events < 0) {
 		if (errno != EINTR)
 			log_fatal(EXIT_INTERNAL, "loop %s: epoll: %s", loop->name,
@@ -310,6 +333,8 @@ static void *loop_main(void *arg)
 
 	__atomic_store_n(&loop->tid, gettid(), __ATOMIC_RELAXED);
 	pthread_setname_np(pthread_self(), loop->name);
+	/* Sleeps end when they should, not up to 50 us later. */
+	prctl(PR_SET_TIMERSLACK, 1UL);
 	while (!__atomic_load_n(&loop->stop, __ATOMIC_ACQUIRE)) {
 		run_posted(loop);
 		run_timers(loop);

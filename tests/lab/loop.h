@@ -67,6 +67,15 @@ struct loop *loop_new(const char *name);
 int loop_start(struct loop *loop);
 
 /**
+ * loop_set_wake_delay() - how long a loop that had nothing to do takes to begin
+ * @delay_ns: nanoseconds between the event that ends its wait and what it does about it; more
+ *	      events may gather meanwhile. A loop that finds an event at once is not delayed.
+ *
+ * Context: before loop_start().
+ */
+void loop_set_wake_delay(struct loop *loop, uint64_t delay_ns);
+
+/**
  * loop_stop() - end the loop's thread after what it is doing now, and wait for it
  *
  * From the loop itself it only marks the end. Pending work and timers are dropped, not run.

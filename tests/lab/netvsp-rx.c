@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* netvsp-rx.c: received frames: filter, choice of the channel, receive sections, transfer pages. */
+/* Received frames: filter, choice of the channel, receive sections, transfer pages. */
 #include <string.h>
 
 #include "gpadl.h"
@@ -367,7 +367,11 @@ static void deliver(struct netvsp *dev, unsigned int index, const struct frame *
 	bool signal;
 
 	b.nc = nc;
-	b.at = b.n = b.n_used = b.packets = b.bytes = 0;
+	b.at = 0;
+	b.n = 0;
+	b.n_used = 0;
+	b.packets = 0;
+	b.bytes = 0;
 	pthread_mutex_lock(&nc->ch->out_lock);
 	ring_out_begin(&nc->ch->out);
 	for (i = 0; i < n; i++)
@@ -424,11 +428,18 @@ static bool passes_filter(const struct netvsp *dev, const struct frame *f)
 	return dev->filter & (NDIS_FILTER_MULTICAST | NDIS_FILTER_ALL_MULTICAST);
 }
 
-/* Which channel takes a frame of queue @q: the hash decides, if its channel is open. */
-static unsigned int choose(const struct netvsp *dev, const struct frame *f)
+/* Which channel takes a frame: the hash decides, if its channel is open. */
+static unsigned int choose(const struct netvsp *dev, struct frame *f)
 {
-	unsigned int index = rss_queue(&dev->rss, f->hash, dev->rss.types ? f->hash_type : 0);
+	struct offload_headers h;
+	unsigned int index;
 
+	if (!dev->rss.types)
+		return 0;
+	/* A backend may have steered by the hash without saying what it was. */
+	if (!f->hash_type && !offload_parse(f, &h))
+		f->hash = rss_hash(&dev->rss, &h, &f->hash_type);
+	index = rss_queue(&dev->rss, f->hash, f->hash_type);
 	return index < dev->n_queues && dev->chan[index]->ch ? index : 0;
 }
 
@@ -507,27 +518,35 @@ static void flush_backend(struct netvsp_channel *nc)
 
 enum rx_end { RX_MORE, RX_IDLE, RX_STALLED, RX_OFF };
 
+static enum rx_end receive(struct netvsp_channel *nc)
+{
+	struct backend *backend = nc->dev->backend;
+	unsigned int n;
+
+	if (nc->flush_rx) {
+		nc->flush_rx = false;
+		flush_backend(nc);
+		return RX_MORE;
+	}
+	n = room(nc);
+	if (!n)
+		return RX_STALLED;
+	n = backend_rx(backend, nc->index, nc->rx, n);
+	if (n)
+		distribute(nc, n);
+	else if (!backend_rx_arm(backend, nc->index))
+		return RX_IDLE;
+	return RX_MORE;
+}
+
 static enum rx_end run_batch(struct netvsp_channel *nc)
 {
 	struct netvsp *dev = nc->dev;
-	enum rx_end end = RX_MORE;
-	unsigned int n;
+	enum rx_end end = RX_OFF;
 
 	pthread_rwlock_rdlock(&dev->lock);
-	if (!netvsp_can_receive(dev) || nc->index >= dev->backend->n_active) {
-		end = RX_OFF;
-	} else if (nc->flush_rx) {
-		nc->flush_rx = false;
-		flush_backend(nc);
-	} else if (!(n = room(nc))) {
-		end = RX_STALLED;
-	} else {
-		n = backend_rx(dev->backend, nc->index, nc->rx, n);
-		if (n)
-			distribute(nc, n);
-		else if (!backend_rx_arm(dev->backend, nc->index))
-			end = RX_IDLE;
-	}
+	if (netvsp_can_receive(dev) && nc->index < dev->backend->n_active)
+		end = receive(nc);
 	pthread_rwlock_unlock(&dev->lock);
 	return end;
 }

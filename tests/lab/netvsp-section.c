@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * netvsp-section.c: who owns which part of the receive buffer.
+ * Who owns which part of the receive buffer.
  *
  * A section is free, or taken by a batch being built, or lent to the guest as part of a transfer
  * until the guest completes that transfer's id. The id is the first section's index with a
@@ -79,8 +79,9 @@ bool sections_return(struct netvsp_channel *nc, uint64_t txid)
 	struct netvsp_recv_buf *recv = &nc->dev->recv;
 	uint32_t first = (uint32_t)txid, i, last;
 
-	if (!recv->gpadl || first >= recv->count || recv->section[first].txid != txid ||
-	    !recv->section[first].first || recv->section[first].channel != nc->index)
+	/* Ids in use have a generation; free sections have the id 0. */
+	if (!recv->gpadl || first >= recv->count || !(txid >> 32) ||
+	    recv->section[first].txid != txid || !recv->section[first].first || recv->section[first].channel != nc->index)
 		return false;
 	for (i = first;; i = recv->section[i].next) {
 		recv->section[i].txid = 0;

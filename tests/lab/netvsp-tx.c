@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* netvsp-tx.c: the guest's packets: rings, send sections, page lists, RNDIS frames, completions. */
+/* The guest's packets: rings, send sections, page lists, RNDIS frames, completions. */
 #include <errno.h>
 #include <string.h>
 #include <time.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* netvsp.c: the synthetic NIC as a device: options, opening and closing, control verbs, numbers. */
+/* The synthetic NIC as a device: options, opening and closing, control verbs, numbers. */
 #include "netvsp.h"
 
 #include <errno.h>
@@ -118,7 +118,7 @@ static int op_open(struct vmbus_channel *ch, const uint8_t user[120])
 	ch->opaque = nc;
 	nc->ch = ch;
 	for (q = 0; q < dev->n_queues; q++)
-		open += dev->chan[q]->ch != NULL;
+		open += !!dev->chan[q]->ch;
 	/* Now the guest may use them all. */
 	if (ch->index && open == dev->n_queues)
 		nvsp_send_table(dev);
@@ -220,7 +220,7 @@ static int verb_state(struct netvsp *dev, char *answer, size_t n)
 
 	pthread_rwlock_rdlock(&dev->lock);
 	for (q = 0; q < dev->opt.queues; q++)
-		open += dev->chan[q]->ch != NULL;
+		open += !!dev->chan[q]->ch;
 	snprintf(answer, n, "present=%d nvsp=%#x channels=%u queues=%u mtu=%u filter=%#x link=%s",
 		 !dev->v.absent, dev->nvsp, open, dev->n_queues, dev->mtu, dev->filter,
 		 dev->link_up ? "up" : "down");
@@ -335,8 +335,12 @@ static void set_defaults(struct netvsp_options *opt)
 	opt->nvsp_max = NVSP_V6_1;
 	opt->ranges = 8;
 	opt->speed_mbps = 10000;
-	opt->tx_csum = opt->udp_csum = opt->rx_csum = true;
-	opt->lso = opt->rsc = opt->rss = true;
+	opt->tx_csum = true;
+	opt->udp_csum = true;
+	opt->rx_csum = true;
+	opt->lso = true;
+	opt->rsc = true;
+	opt->rss = true;
 	opt->name = "Network Adapter";
 }
 

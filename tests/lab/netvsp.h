@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * netvsp.h: the synthetic NIC, shared by its own files only:
+ * The synthetic NIC, shared by its own files only:
  *	netvsp.c	 the device: options, sessions, control verbs, statistics
  *	nvsp.c		 NVSP messages other than packets
  *	rndis.c		 RNDIS control messages and replies, rndis-oid.c the OIDs

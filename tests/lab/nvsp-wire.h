@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * nvsp-wire.h: NVSP, the protocol between a synthetic NIC's driver and its host, as it is on the
+ * NVSP, the protocol between a synthetic NIC's driver and its host, as it is on the
  * wire.
  *
  * There is no public specification; layouts are those that Linux guests accept.

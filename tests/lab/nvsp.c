@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* nvsp.c: NVSP: version, NDIS version and configuration, the two buffers, sub-channels. */
+/* NVSP: version, NDIS version and configuration, the two buffers, sub-channels. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -51,6 +51,7 @@ struct options {
 	unsigned int n_nodes;
 	uint64_t mem_size;		/* bytes */
 	unsigned int n_io;
+	uint64_t wake_delay_us;		/* of the I/O loops */
 	uint32_t vmbus_max;		/* major << 16 | minor */
 	const char *faults;		/* script, or NULL */
 	unsigned int deadline;		/* seconds, 0 = none */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* ring.c: rings shared with the guest: batches, rules of signalling, and checks on the guest. */
+/* Rings shared with the guest: batches, rules of signalling, and checks on the guest. */
 #include "ring.h"
 
 #include <errno.h>
@@ -97,8 +97,11 @@ int ring_open(struct vmbus_channel *ch, struct gpadl *gpadl, uint32_t downstream
 	if (!index_valid(&in->r, in_read) || !index_valid(&in->r, in_write) ||
 	    !index_valid(&out->r, out_read) || !index_valid(&out->r, out_write))
 		return -EINVAL;
-	in->pos = in->published = in->last_write = in_read;
-	out->pos = out->published = out_write;
+	in->pos = in_read;
+	in->published = in_read;
+	in->last_write = in_read;
+	out->pos = out_write;
+	out->published = out_write;
 	out->last_read = out_read;
 	/* Both sides honour pending_send_size; guests rely on the bit to signal for it. */
 	out->r.control->features |= VMBUS_RING_PENDING_SIZE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * ring.h: a channel's two ring buffers in guest memory, from the host's side (ring.c).
+ * A channel's two ring buffers in guest memory, from the host's side (ring.c).
  *
  * The guest is not trusted: indices and packets are checked against the ring's size and copied out
  * before use. Offsets and lengths are in bytes and multiples of 8; data wraps around.

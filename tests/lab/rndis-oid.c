@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* rndis-oid.c: the OIDs that a guest's driver queries and sets. */
+/* The OIDs that a guest's driver queries and sets. */
 #include <string.h>
 
 #include "log.h"

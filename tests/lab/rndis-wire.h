@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * rndis-wire.h: RNDIS messages and the NDIS objects that they carry, as they are on the wire.
+ * RNDIS messages and the NDIS objects that they carry, as they are on the wire.
  *
  * [MS-RNDIS]; NDIS headers and OIDs from the Windows driver reference (NDIS_OFFLOAD,
  * NDIS_RECEIVE_SCALE_CAPABILITIES and so on). Offsets in RNDIS count from behind the 8 byte
@@ -155,7 +155,8 @@ struct rndis_ppi {
 #define RNDIS_LSO_V2		0x40000000u
 #define RNDIS_LSO_IPV6		0x80000000u
 /* VLAN PPI: 0..2 priority, 3 DEI, 4..15 VLAN id */
-#define RNDIS_VLAN_TCI(v)	((uint16_t)(((v) & 7u) << 13 | ((v) & 8u) << 9 | ((v) >> 4 & 0xfffu)))
+#define RNDIS_VLAN_TCI(v)	((uint16_t)(((v) & 7u) << 13 | ((v) & 8u) << 9 | \
+					    ((v) >> 4 & 0xfffu)))
 #define RNDIS_VLAN_PPI(tci)	((uint32_t)(tci) >> 13 | ((uint32_t)(tci) >> 9 & 8u) | \
 				 ((uint32_t)(tci) & 0xfffu) << 4)
 /* packet id PPI: byte 0 version, byte 1 flags, upper half packet id */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* rndis.c: RNDIS control messages, and the queue of replies to the guest. */
+/* RNDIS control messages, and the queue of replies to the guest. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -295,10 +295,9 @@ static uint32_t least_length(uint32_t type)
 void rndis_control(struct netvsp *dev, const void *msg, uint32_t len)
 {
 	const struct rndis_header *h = msg;
-	uint32_t least;
+	uint32_t least = len < sizeof(*h) ? 0 : least_length(h->type);
 
-	if (len < sizeof(*h) || h->len > len || !(least = least_length(h->type)) ||
-	    h->len < least) {
+	if (!least || h->len > len || h->len < least) {
 		judge(dev->v.name, "rndis-control", "type %#x, length %u in %u bytes",
 		      len < sizeof(*h) ? 0 : h->type, len < sizeof(*h) ? 0 : h->len, len);
 		return;

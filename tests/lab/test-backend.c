@@ -239,6 +239,30 @@ static void source_paced(void)
 	backend_close(be);
 }
 
+/* Coalesced TCP frames, cut up again by the sink's check, are whole. */
+static void source_coalesced(void)
+{
+	struct backend *src = open_or_fail("source:proto=tcp,size=1500,flows=3,rsc=on,start=on", 1);
+	struct backend *be = open_or_fail("sink:check=all", 1);
+	unsigned int n;
+
+	if (!src || !be)
+		return;
+	CHECK(backend_rx(src, 0, frames, 64) == 64, "the NIC takes none yet");
+	backend_tx(be, 0, frames, 64);
+	backend_set_rx_features(src, BACKEND_RX_CSUM | BACKEND_RX_TSO4);
+	n = backend_rx(src, 0, frames, 64);
+	CHECK(n == 6, "%u", n); /* 20 segments of two pieces fill a frame's table */
+	for (unsigned int i = 0; i < n; i++)
+		CHECK(frames[i].gso_type == FRAME_GSO_TCP4 && frames[i].gso_size == 1446);
+	CHECK(backend_tx(be, 0, frames, n) == n);
+	CHECK(stat_read(&be->stats[0].tx_seq_seen) == 128);
+	CHECK(!stat_read(&be->stats[0].tx_seq_missing) && !stat_read(&be->stats[0].tx_seq_late));
+	CHECK(stat_read(&be->stats[0].tx_csum_good) == 128);
+	backend_close(src);
+	backend_close(be);
+}
+
 static void sink_checks(void)
 {
 	struct backend *src = open_or_fail("source:size=200,flows=3,start=on", 1);
@@ -702,6 +726,7 @@ int main(int argc, char **argv)
 	check_run("source: all queues hit, checksums, hashes, sequences right", source_all_queues);
 	check_run("source: queues and table changed while running", source_reconfigured);
 	check_run("source: paced; what is not taken in time is lost", source_paced);
+	check_run("source: coalesced for a NIC that takes large frames", source_coalesced);
 	check_run("sink: checksums and sequences checked", sink_checks);
 	check_run("echo: ends swapped, checksums kept", echo_reflects);
 	check_run("echo: answers ARP and ping, not groups", echo_answers);

@@ -500,6 +500,7 @@ static void good_driver(void)
 	struct vmbus_transfer_pages *t = (struct vmbus_transfer_pages *)got.bytes;
 	struct vmbus_transfer_range *range = (struct vmbus_transfer_range *)(t + 1);
 	const struct rndis_packet *p;
+	const uint8_t *last;
 	unsigned int round, n, i, back = 0, completed = 0, sent = 0;
 	uint32_t len;
 
@@ -511,7 +512,8 @@ static void good_driver(void)
 
 			len = 0;
 			for (i = 0; i < 3; i++)
-				len += build_frame(at + len, 60 + check_random(1400), (uint8_t)sent++);
+				len += build_frame(at + len, 60 + check_random(1400),
+						   (uint8_t)sent++);
 			CHECK(send_section(n, len, 1000 + n));
 		}
 		ring();
@@ -521,10 +523,11 @@ static void good_driver(void)
 				continue;
 			}
 			for (i = 0; i < t->n; i++) {
-				p = (const void *)(memory + RECV_PAGE * VMBUS_PAGE + range[i].offset);
+				p = (const void *)(memory + RECV_PAGE * VMBUS_PAGE +
+						   range[i].offset);
 				CHECK(p->h.type == RNDIS_PACKET && p->h.len <= range[i].bytes);
-				CHECK(((const uint8_t *)p)[8 + p->data_offset + p->data_bytes - 1] ==
-				      (uint8_t)back, "frame %u", back);
+				last = (const uint8_t *)p + 8 + p->data_offset + p->data_bytes - 1;
+				CHECK(*last == (uint8_t)back, "frame %u", back);
 				back++;
 			}
 			release(got.d.txid);
@@ -603,6 +606,8 @@ static void offences(void)
 	expects("completion-unknown");
 	release(UINT64_MAX);
 	expects("completion-unknown");
+	release(0);
+	expects("completion-unknown");
 	send_packet(VMBUS_PKT_COMPLETION, NULL, 0, short_message, 4, 1, false);
 	expects("completion-payload");
 	send_packet(99, NULL, 0, short_message, 16, 1, false);
@@ -650,56 +655,89 @@ static void offences(void)
 	close_channel();
 }
 
+/* Some message that may make sense at the start: @head bytes of page list, then the message. */
+static void random_message(uint8_t *msg, size_t size, uint32_t head)
+{
+	uint32_t *word = (uint32_t *)(msg + head);
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		msg[i] = check_random(4) ? 0 : (uint8_t)check_random(256);
+	switch (check_random(6)) {
+	case 0: /* some NVSP message */
+		word[0] = 100 + check_random(40);
+		break;
+	case 1:
+	case 2: /* a send, with a section or pages */
+		word[0] = NVSP_SEND_RNDIS_PACKET;
+		word[1] = check_random(2);
+		word[2] = check_random(2) ? check_random(50) : NVSP_NO_SECTION;
+		word[3] = check_random(7000);
+		((uint32_t *)msg)[1] = check_random(5);
+		break;
+	}
+}
+
+static void random_packet(void)
+{
+	uint8_t msg[512] __attribute__((aligned(8)));
+	uint32_t len = 8 + check_random(sizeof(msg) - 8);
+	uint32_t head = check_random(4) ? 0 : 8 * check_random(40);
+	uint32_t type = head ? VMBUS_PKT_GPA_DIRECT : VMBUS_PKT_INBAND;
+	unsigned int i;
+
+	if (!head && check_random(2))
+		type = VMBUS_PKT_COMPLETION;
+	if (!check_random(8))
+		type = check_random(16);
+	random_message(msg, sizeof(msg), head);
+	for (i = 0; i < 600; i++)
+		memory[SEND_PAGE * VMBUS_PAGE + check_random(SEND_PAGES * VMBUS_PAGE)] =
+			(uint8_t)check_random(256);
+	if (head + len > sizeof(msg))
+		len = sizeof(msg) - head;
+	send_packet((uint16_t)type, msg, head, msg + head, len & ~7u, check_random(100),
+		    check_random(2));
+	if (!check_random(3))
+		ring();
+	if (!check_random(20))
+		put(check_random(DATA), msg, 8);
+	if (!check_random(40))
+		control(true)->read_index = check_random(DATA) & ~7u;
+}
+
+/* Every section is either free, and on the free list once, or lent. */
+static bool sections_add_up(const struct netvsp *dev)
+{
+	const struct netvsp_recv_buf *recv = &dev->recv;
+	uint32_t i, n_free = 0, n_lent = 0;
+
+	if (!recv->gpadl)
+		return true;
+	for (i = recv->free; i != UINT32_MAX && n_free <= recv->count; i = recv->section[i].next)
+		n_free++;
+	for (i = 0; i < recv->count; i++)
+		n_lent += !!recv->section[i].txid;
+	return n_free == recv->n_free && n_free + n_lent == recv->count;
+}
+
 /* Anything at all in messages, sections and rings; the sanitizers watch. */
 static void hostile_driver(void)
 {
 	struct netvsp *dev = dev_of();
-	unsigned int round, i, n;
-	uint8_t msg[512];
+	unsigned int round, n;
 
 	for (round = 0; round < 400; round++) {
 		bring_up();
 		for (n = 0; n < 60; n++) {
-			uint32_t len = 8 + check_random(sizeof(msg) - 8);
-			uint32_t head = check_random(4) ? 0 : 8 * check_random(40);
-
-			for (i = 0; i < sizeof(msg); i++)
-				msg[i] = check_random(4) ? 0 : (uint8_t)check_random(256);
-			switch (check_random(6)) {
-			case 0: /* some NVSP message */
-				*(uint32_t *)(msg + head) = 100 + check_random(40);
-				break;
-			case 1:
-			case 2: /* a send, with a section or pages */
-				*(uint32_t *)(msg + head) = NVSP_SEND_RNDIS_PACKET;
-				*(uint32_t *)(msg + head + 4) = check_random(2);
-				*(uint32_t *)(msg + head + 8) = check_random(2) ? check_random(50) :
-										  NVSP_NO_SECTION;
-				*(uint32_t *)(msg + head + 12) = check_random(7000);
-				*(uint32_t *)(msg + 4) = check_random(5);
-				break;
+			random_packet();
+			while (check_random(15) && receive_packet()) {
+				if (got.d.type == VMBUS_PKT_TRANSFER_PAGES && check_random(3))
+					release(got.d.txid);
 			}
-			for (i = 0; i < 600; i++)
-				memory[SEND_PAGE * VMBUS_PAGE + check_random(50 * 6144)] =
-					(uint8_t)check_random(256);
-			if (head + len > sizeof(msg))
-				len = sizeof(msg) - head;
-			send_packet((uint16_t)(check_random(8) ? (head ? 9 : 6 + 5 * check_random(2)) :
-								 check_random(16)),
-				    msg, head, msg + head, len & ~7u, check_random(100), check_random(2));
-			if (!check_random(3))
-				ring();
-			if (!check_random(20))
-				put(check_random(DATA), msg, 8);
-			if (!check_random(40))
-				control(true)->read_index = check_random(DATA) & ~7u;
-			if (check_random(2))
-				while (receive_packet() && check_random(20))
-					if (got.d.type == VMBUS_PKT_TRANSFER_PAGES && check_random(3))
-						release(got.d.txid);
 		}
 		ring();
-		CHECK(!dev->recv.gpadl || dev->recv.n_free <= dev->recv.count);
+		CHECK(sections_add_up(dev), "round %u", round);
 		close_channel();
 	}
 	judged = 0;
@@ -738,7 +776,7 @@ static void gpadls(void)
 	unsigned int i, k;
 
 	CHECK(!make_gpadl(2, RECV_PAGE, 4), "an id in use");
-	CHECK(!make_gpadl(9, MEMORY / VMBUS_PAGE - 2, 4), "pages that are not there");
+	CHECK(!make_gpadl(9, MEMORY / VMBUS_PAGE - 2, 4), "no such pages");
 	CHECK(make_gpadl(9, DATA_PAGE, 100));
 	CHECK(gpadl_find(9) && gpadl_find(9)->flat && gpadl_find(9)->bytes == 100 * VMBUS_PAGE);
 	gpadl_teardown(gpadl_find(9));
@@ -765,7 +803,8 @@ static void gpadls(void)
 
 int main(void)
 {
-	static const char args_text[] = "netvsc,id=net0,queues=4,mac=00:15:5d:00:00:01,backend=echo";
+	static const char args_text[] =
+		"netvsc,id=net0,queues=4,mac=00:15:5d:00:00:01,backend=echo";
 	struct loop *io = (struct loop *)&vm;
 	struct device_args *args;
 	char err[256] = "";

@@ -99,6 +99,8 @@ refuse 2 '--numa 3: more nodes than processors' --kernel kernel --cpus 2 --numa 
 refuse 2 '--numa 9: a number' --kernel kernel --cpus 16 --numa 9
 refuse 2 '--mem 1: a number' --kernel kernel --mem 1
 refuse 2 '--io-threads 0: a number' --kernel kernel --io-threads 0
+refuse 2 '--io-delay soon: a number' --kernel kernel --io-delay soon
+refuse 2 '--io-delay 1000001: a number' --kernel kernel --io-delay 1000001
 refuse 2 '--deadline soon: a number' --kernel kernel --deadline soon
 refuse 2 '--cpu xsave=maybe' --kernel kernel --cpu xsave=maybe
 refuse 2 '--cpu sse=on' --kernel kernel --cpu sse=on

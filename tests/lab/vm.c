@@ -159,6 +159,7 @@ void vm_create(struct vm *vm, const struct options *opt)
 	for (unsigned int i = 0; i < vm->n_io; i++) {
 		snprintf(name, sizeof(name), "io%u", i);
 		vm->io[i] = loop_new(name);
+		loop_set_wake_delay(vm->io[i], opt->wake_delay_us * 1000);
 	}
 }
 

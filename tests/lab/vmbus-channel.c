@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* vmbus-channel.c: offers, open and close, sub-channels, rescind and release, doorbells. */
+/* Offers, open and close, sub-channels, rescind and release, doorbells. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -304,14 +304,19 @@ static void rescind_subchannels(struct vmbus_device *dev, bool abrupt)
 
 int vmbus_rescind(struct vmbus_device *dev, bool abrupt)
 {
+	bool serve;
+
 	if (dev->absent)
 		return -ENODEV;
 	dev->absent = true;
 	dev->reoffer = false;
-	stats_event(dev->bus->vm, dev->name, "rescinded");
-	rescind_subchannels(dev, abrupt);
+	stats_event(dev->bus->vm, dev->name, "rescinded%s", abrupt ? " abruptly" : "");
+	/* Sub-channels go when the guest has closed their primary, so that it can drain them. */
+	serve = dev->channel[0] && dev->channel[0]->state == VMBUS_OPEN && !abrupt;
 	if (dev->channel[0])
 		rescind_channel(dev->channel[0], abrupt);
+	if (!serve)
+		rescind_subchannels(dev, abrupt);
 	return 0;
 }
 
@@ -386,7 +391,7 @@ void vmbus_channels_reset(struct vmbus *bus)
 	struct vmbus_device *dev;
 	uint32_t relid;
 
-	/* Sub-channels before their primary: higher relids first does not say that, so two turns. */
+	/* Sub-channels before their primary, whatever their relids: two turns. */
 	for (relid = 1; relid < VMBUS_RELIDS; relid++) {
 		if (bus->channel[relid] && bus->channel[relid]->index)
 			forget_channel(bus->channel[relid]);
@@ -545,6 +550,7 @@ void vmbus_handle_released(struct vmbus *bus, const struct vmbus_relid *msg)
 {
 	struct vmbus_channel *ch = vmbus_channel_of(bus, msg->relid);
 	struct vmbus_device *dev;
+	bool primary;
 
 	if (!ch) {
 		judge("vmbus", "release-relid", "release of unknown channel %u", msg->relid);
@@ -554,7 +560,10 @@ void vmbus_handle_released(struct vmbus *bus, const struct vmbus_relid *msg)
 	if (ch->state == VMBUS_OPEN && !ch->rescinded)
 		judge(ch->name, "release-open", "release of open channel %u", ch->relid);
 	dev = ch->dev;
+	primary = !ch->index;
 	forget_channel(ch);
+	if (primary)
+		rescind_subchannels(dev, false);
 	if (dev->reoffer && !holds_relids(dev))
 		come_back(dev);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* vmbus-judge.c: the list of what the guest did against the protocol. */
+/* The list of what the guest did against the protocol. */
 #include <json-c/json.h>
 #include <pthread.h>
 #include <stdarg.h>

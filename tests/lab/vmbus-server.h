@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * vmbus-server.h: what the files of the VMBus server share with one another, and nobody else.
+ * What the files of the VMBus server share with one another, and nobody else.
  */
 #ifndef HVLAB_VMBUS_SERVER_H
 #define HVLAB_VMBUS_SERVER_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * vmbus-wire.h: VMBus as it is on the wire: control messages, ring control page, ring packets.
+ * VMBus as it is on the wire: control messages, ring control page, ring packets.
  *
  * There is no public specification; layouts are those that Linux guests accept. Everything is
  * little endian, and so is this program's only host.
@@ -199,6 +199,7 @@ struct vmbus_ring_control {
 	uint32_t features;
 };
 _Static_assert(offsetof(struct vmbus_ring_control, features) == 64, "feature word");
+
 #define VMBUS_RING_PENDING_SIZE	0x1u	/* features: the writer uses pending_send_size */
 
 struct vmbus_descriptor {
@@ -209,6 +210,7 @@ struct vmbus_descriptor {
 	uint64_t txid;
 } __attribute__((packed));
 _Static_assert(sizeof(struct vmbus_descriptor) == 16, "descriptor");
+
 #define VMBUS_TRAILER	8u	/* behind each packet: where it began, in the high half */
 
 enum vmbus_packet {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* vmbus.c: the VMBus connection: versions, control messages in and out, unload and reset. */
+/* The VMBus connection: versions, control messages in and out, unload and reset. */
 #include "vmbus.h"
 
 #include <errno.h>
@@ -234,9 +234,9 @@ static void handle_gpadl_teardown(struct vmbus *bus, const struct vmbus_gpadl_te
 	if (!gpadl) {
 		judge("vmbus", "gpadl-teardown", "teardown of unknown GPADL %#x", msg->gpadl);
 	} else {
-		if (ch && ch->state == VMBUS_OPEN && ch->ring_gpadl == gpadl)
+		if (ch && ch->state == VMBUS_OPEN && ch->ring_gpadl == gpadl) {
 			judge(ch->name, "gpadl-ring", "teardown of the ring of an open channel");
-		else if (gpadl_in_use(gpadl) && ch && ch->dev->ops->gpadl_gone) {
+		} else if (gpadl_in_use(gpadl) && ch && ch->dev->ops->gpadl_gone) {
 			judge(ch->name, "gpadl-in-use",
 			      "teardown of GPADL %#x, which was not revoked", gpadl->id);
 			ch->dev->ops->gpadl_gone(ch->dev, gpadl);

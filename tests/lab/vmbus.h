@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * vmbus.h: the VMBus server: connection and control messages (vmbus.c), channels and offers
+ * The VMBus server: connection and control messages (vmbus.c), channels and offers
  * (vmbus-channel.c), and what a device behind VMBus sees of them.
  *
  * Threads: all state of connection, offers and GPADLs belongs to the control loop. A channel's

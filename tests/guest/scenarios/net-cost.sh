@@ -2,7 +2,8 @@
 # shellcheck shell=sh disable=SC2154,SC2153
 # The price of a packet, one driver after the other in the same guest; read it with tests/cost.
 #: cpus=1 deadline=300
-#: DRIVERS=hv_netvsc,hv_netvsc_accel,virtio_net PACKETS=20000
+#: DRIVERS=hv_netvsc,hv_netvsc_accel,virtio_net PACKETS=20000 IO_DELAY=20
+#: --io-delay @IO_DELAY@
 #: --net netvsc,id=net0,queues=@CPUS@,backend=sink
 #: --net netvsc,id=net1,queues=@CPUS@,backend=source:start=off
 #: --net virtio,id=net2,queues=@CPUS@,backend=sink

@@ -2,8 +2,8 @@
 # shellcheck shell=sh disable=SC2154
 # TCP and UDP both ways, IPv4 and IPv6, offloads on and off, checksums verified by both ends.
 #: cpus=1 deadline=240 peer=iperf3,counters
-#: STREAM_SECONDS=1
-#: --net @nic@,id=net0,queues=@CPUS@,backend=tap:ifname=lab0
+#: STREAM_SECONDS=1 CSUM=verify
+#: --net @nic@,id=net0,queues=@CPUS@,backend=tap:ifname=lab0;csum=@CSUM@
 
 driver_load
 nic=$nics

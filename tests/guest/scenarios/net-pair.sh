@@ -41,6 +41,7 @@ same "bad checksums" 0 "$(own_csum_errors)"
 same "bad checksums there" 0 "$(far sh -c '. /lab/report.sh; . /lab/traffic.sh; own_csum_errors')"
 
 note "VLAN 5, priority 3"
+run modprobe 8021q
 run ip link add link "$near" name near5 type vlan id 5 egress 0:3
 run far ip link add link "$other" name far5 type vlan id 5
 ip addr add 10.56.0.2/24 dev near5

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Producer and completer at the same time. The thread sanitizer judges their accesses; the flags of the
- * sections judge that no section is ever in two hands.
+ * Producer and completer at the same time. The thread sanitizer judges their accesses; the flags of
+ * the sections judge that no section is ever in two hands.
  */
 #include <pthread.h>
 #include <sched.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The parser against messages as they should be, as they should not be, and as they change underway. */
+/*
+ * The parser against messages as they should be, as they should not be, and as they change
+ * underway.
+ */
 #include "kernel.h"
 #include "rndis_parse.h"
 #include "test.h"
@@ -24,7 +27,7 @@ static struct rndis_ppi_u32 ppi(u32 type, u32 value)
 	};
 }
 
-/* As a host writes it: four informations, then the frame. */
+/* As a host writes it: four records, then the frame. */
 static struct message good(void)
 {
 	struct message m = {
@@ -43,7 +46,9 @@ static struct message good(void)
 			/* priority 5, CFI, VLAN 0x123 */
 			ppi(RNDIS_PPI_VLAN, 5 | RNDIS_VLAN_CFI | 0x123 << RNDIS_VLAN_ID_SHIFT),
 			ppi(RNDIS_PPI_HASH, 0xdeadbeef),
-			ppi(RNDIS_PPI_PACKET_ID, 1 | (RNDIS_PIECE | RNDIS_PIECE_LAST) << 8 | 77 << 16),
+			/* version, flags, id */
+			ppi(RNDIS_PPI_PACKET_ID,
+			    1 | (RNDIS_PIECE | RNDIS_PIECE_LAST) << 8 | 7 << 16),
 		},
 	};
 
@@ -90,7 +95,7 @@ static void as_it_should_be(void)
 	check_is(rx.has, 0);
 	check_is(rx.piece, 0);
 
-	/* a packet id that is no piece, and unknown informations, which have no rules */
+	/* a packet id that is no piece, and unknown records, which have no rules */
 	m = good();
 	m.ppi[3] = ppi(RNDIS_PPI_PACKET_ID, 1 | RNDIS_PIECE_FIRST << 8);
 	m.ppi[0] = ppi(12345, 0);
@@ -158,6 +163,16 @@ static void as_it_should_not_be(void)
 		}
 	}
 
+	/* a record of an unknown type, shorter than its own header, with another one inside it */
+	{
+		struct message m = good();
+
+		m.packet.ppi_length = cpu_to_le32(16);
+		m.ppi[0].ppi.size = cpu_to_le32(4);
+		m.ppi[0].ppi.type = cpu_to_le32(12);
+		check_is(parse(&m, sizeof(m), &rx), RNDIS_BAD_PPI);
+	}
+
 	/* every length short of the fixed part */
 	for (i = 0; i < sizeof(struct rndis_packet); i++) {
 		struct message m = good();
@@ -193,7 +208,8 @@ static void endless(void)
 				.size = cpu_to_le32(sizeof(struct rndis_ppi)),
 				.type = cpu_to_le32(999),
 			};
-		check_is(parse(&m, sizeof(m), &rx), n <= RNDIS_PPI_MAX ? RNDIS_FINE : RNDIS_BAD_PPI);
+		check_is(parse(&m, sizeof(m), &rx),
+			 n <= RNDIS_PPI_MAX ? RNDIS_FINE : RNDIS_BAD_PPI);
 	}
 }
 
@@ -252,7 +268,9 @@ static u32 moving_size;
 /* Interesting values land on interesting places more often than chance has it. */
 static void scramble(void)
 {
-	static const u32 values[] = { 0, 1, 4, 8, 11, 12, 13, 16, 36, 44, 64, 100, 0x7fffffff, ~0u, ~0u - 3 };
+	static const u32 values[] = {
+		0, 1, 4, 8, 11, 12, 13, 16, 36, 44, 64, 100, 0x7fffffff, ~0u, ~0u - 3,
+	};
 	u32 at = dice() % (moving_size - 3), value = dice() % 3 ? values[dice() % 15] : dice();
 
 	if (dice() % 2)
@@ -285,14 +303,16 @@ static void random_messages(bool moves)
 		faults[fault]++;
 		if (fault == RNDIS_FINE) {
 			check(rx.data_length && rx.data_at >= sizeof(struct rndis_packet));
-			check(rx.data_at <= moving_size && rx.data_length <= moving_size - rx.data_at);
+			check(rx.data_at <= moving_size &&
+			      rx.data_length <= moving_size - rx.data_at);
 			fine++;
 		}
 		free(moving);
 	}
 	/* the dice must have shown all faces */
 	check(fine > 1000);
-	check(faults[RNDIS_SHORT] > 100 && faults[RNDIS_BAD_DATA] > 1000 && faults[RNDIS_BAD_PPI] > 1000);
+	check(faults[RNDIS_SHORT] > 100 && faults[RNDIS_BAD_DATA] > 1000 &&
+	      faults[RNDIS_BAD_PPI] > 1000);
 }
 
 void test_rndis(void)

@@ -141,7 +141,8 @@ static void model(void)
 
 				check(got == (sections < SECTIONS));
 				if (got) {
-					check(slot->section < SECTIONS && !section_used[slot->section]);
+					check(slot->section < SECTIONS &&
+					      !section_used[slot->section]);
 					section_used[slot->section] = true;
 					sections++;
 				}

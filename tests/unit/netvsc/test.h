@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Cases and checks of netvsc-test. A failed check ends the program: what follows would build on it. */
+/*
+ * Cases and checks of netvsc-test. A failed check ends the program: what follows would build on
+ * it.
+ */
 #ifndef _UNIT_NETVSC_TEST_H
 #define _UNIT_NETVSC_TEST_H
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * As much of the kernel as netvsc-accel/rndis_parse.c and netvsc-accel/txslots.c need, for user space.
+ * As much of the kernel as netvsc-accel/rndis_parse.c and netvsc-accel/txslots.c need, for user
+ * space.
  *
- * Each word read from shared memory passes OPTIMIZER_HIDE_VAR(), right after it was read: there a test
- * plays a host that changes the memory between two reads.
+ * Each word read from shared memory passes OPTIMIZER_HIDE_VAR(), right after it was read: there a
+ * test plays a host that changes the memory between two reads.
  */
 #ifndef _UNIT_NETVSC_SHIM_H
 #define _UNIT_NETVSC_SHIM_H

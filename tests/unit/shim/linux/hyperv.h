@@ -19,7 +19,7 @@ struct hv_ring_buffer {
 	} feature_bits;
 	u8 reserved2[PAGE_SIZE - 68];
 	u8 buffer[];
-} __packed;
+};
 
 struct hv_ring_buffer_info {
 	struct hv_ring_buffer *ring_buffer;
