@@ -6,8 +6,8 @@
  * tokens of the digits are the digits, and the table is followed by the offsets of its strings.
  * From there: markers (the place of each 256th name) end just before the tokens, the names lie
  * before the markers and their number before the names. Addresses are an array of 32-bit values,
- * before the number (6.1) or behind the tokens (6.4 and later). They count from a base, or each from
- * its own place (7.x).
+ * before the number (6.1) or behind the tokens (6.4 and later). They count from a base, or each
+ * from its own place (7.x).
  */
 #include <elf.h>
 #include <string.h>

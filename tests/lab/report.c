@@ -104,7 +104,8 @@ static void print_vcpu(struct vcpu *vcpu)
 		return;
 	}
 	ioctl(vcpu->fd, KVM_GET_MP_STATE, &mp);
-	if (mp.mp_state == KVM_MP_STATE_UNINITIALIZED || mp.mp_state == KVM_MP_STATE_INIT_RECEIVED) {
+	if (mp.mp_state == KVM_MP_STATE_UNINITIALIZED ||
+	    mp.mp_state == KVM_MP_STATE_INIT_RECEIVED) {
 		log_info("vp %u: not started by the guest", vcpu->vp);
 		return;
 	}

@@ -117,7 +117,8 @@ static bool read_elf(struct symbols *s, const uint8_t *data, size_t size)
 		sym = (const void *)(data + sh[i].sh_offset);
 		for (size_t j = 0; j < sh[i].sh_size / sizeof(*sym); j++)
 			if ((sym[j].st_info & 0xf) <= STT_FUNC &&
-			    executable(e, sh, &sym[j]) && sym[j].st_name && sym[j].st_name < names->sh_size &&
+			    executable(e, sh, &sym[j]) && sym[j].st_name &&
+			    sym[j].st_name < names->sh_size &&
 			    !add(s, sym[j].st_value,
 				 (const char *)data + names->sh_offset + sym[j].st_name))
 				return false;
