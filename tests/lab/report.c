@@ -135,6 +135,11 @@ static void print_loop(const struct loop *loop)
 
 void report_all(struct vm *vm)
 {
+	char err[256];
+
+	/* A vmlinux brings its own names. */
+	if (!guest)
+		guest = symbols_load(vm->opt->kernel, err, sizeof(err));
 	find_offset(&vm->vcpus[0]);
 	for (unsigned int i = 0; i < vm->n_vcpus; i++)
 		print_vcpu(&vm->vcpus[i]);
