@@ -72,6 +72,7 @@ struct hva_channel_stats {
  * @channel: the bus's channel; a reference is held from hva_attach() to hva_detach()
  * @copy: packets are copied out of the ring before they are looked at (confidential VM)
  * @doorbell_owed: published packets wait for a doorbell; under outbound.ring_lock
+ * @wish: pending_send_sz as we set it, 0 when nobody waits for room; under outbound.ring_lock
  * @lost: inbound framing is lost, nothing is read until the channel was reset; owned by the reader
  * @stats: see struct hva_channel_stats
  * @found: settings of @channel before hva_attach()
@@ -83,6 +84,7 @@ struct hva_channel {
 	bool copy;
 	bool doorbell_owed;
 	bool lost;
+	u32 wish;
 	struct hva_channel_stats stats;
 	struct {
 		u64 (*next_request_id)(struct vmbus_channel *channel, u64 addr);
@@ -281,6 +283,9 @@ void hva_flush(struct hva_channel *hc);
  * wake-up is lost. A host that lacks the feature sends none: there the next completion is the
  * wake-up, so ask hva_has_space() in every poll.
  *
+ * A channel has one wish, the largest of all who wait on it; the interrupt comes when that is met,
+ * and whoever gets it asks for all of them.
+ *
  * Context: any but NMI, not inside a batch.
  * Return: true when the room is there already (nothing is awaited, the caller restarts its queue),
  * false when an interrupt will come: the callback runs, and hva_has_space() tells.
@@ -292,9 +297,9 @@ bool hva_wait_space(struct hva_channel *hc, u32 bytes);
  * @hc: attached channel that is open
  * @bytes: room wanted
  *
- * Cheap; the answer holds for the only writer of a channel until it writes. When true, a wish set
- * by hva_wait_space() is withdrawn, so restart the queue. To be asked in each poll while the queue
- * is stopped.
+ * Cheap; the answer holds for the only writer of a channel until it writes. To be asked in each
+ * poll while a queue is stopped; restart it when true. Once there is room for the largest wish of
+ * hva_wait_space(), it is withdrawn.
  *
  * Context: any but NMI, not inside a batch.
  * Return: true when a packet of @bytes would be taken.

@@ -43,7 +43,7 @@
 #define NVA_SECTION_MIN		256
 
 /* How long an answer of the host is waited for. Real ones take milliseconds. */
-#define NVA_CTL_DEADLINE	(10 * HZ)
+#define NVA_CTL_DEADLINE	(5 * HZ)
 /* How long a session's end waits for the host to complete packets before it closes regardless. */
 #define NVA_DRAIN_DEADLINE	(2 * HZ)
 

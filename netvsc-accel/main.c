@@ -337,6 +337,9 @@ static int nva_probe(struct hv_device *hdev, const struct hv_vmbus_device_id *id
 	if (err)
 		goto free;
 	err = nva_session_open(dev, &dev->want);
+	/* an answer got lost: the host forgets all of it when the channel closes */
+	if (err == -ETIMEDOUT)
+		err = nva_session_open(dev, &dev->want);
 	if (err) {
 		dev_err(&hdev->device, "no session with the host: %pe\n", ERR_PTR(err));
 		goto free;

@@ -292,25 +292,34 @@ static bool has_room(const struct hv_ring_buffer_info *out, u32 bytes)
 	return size - distance(read, write, size) > bytes;
 }
 
+/* One wish stands for all who wait, so it only grows until there is room for the largest. */
+static void wish_for(struct hva_channel *hc, u32 bytes)
+{
+	hc->wish = bytes;
+	WRITE_ONCE(hc->channel->outbound.ring_buffer->pending_send_sz, bytes);
+}
+
 bool hva_wait_space(struct hva_channel *hc, u32 bytes)
 {
 	struct hv_ring_buffer_info *out = &hc->channel->outbound;
 	unsigned long flags;
-	bool room;
+	bool room, others;
+	u32 wish;
 
-	spin_lock_irqsave(&out->ring_lock, flags);
 	/*
 	 * Room for @bytes means more than @bytes free. One unit on top makes that so by either
 	 * reading of "enough", more than pending_send_sz or as much as that. The last unit of the
 	 * ring stands for all of it: a ring with less than a packet in it is empty.
 	 */
-	WRITE_ONCE(out->ring_buffer->pending_send_sz,
-		   min(bytes + HVA_ALIGN, out->ring_datasize - HVA_ALIGN));
+	wish = min(bytes + HVA_ALIGN, out->ring_datasize - HVA_ALIGN);
+	spin_lock_irqsave(&out->ring_lock, flags);
+	others = hc->wish;
+	wish_for(hc, max(hc->wish, wish));
 	/* The host sees the wish, or we see the room it made. */
 	virt_mb();
 	room = has_room(out, bytes);
-	if (room)
-		WRITE_ONCE(out->ring_buffer->pending_send_sz, 0);
+	if (room && !others)
+		wish_for(hc, 0);
 	spin_unlock_irqrestore(&out->ring_lock, flags);
 	return room;
 }
@@ -320,18 +329,16 @@ bool hva_has_space(struct hva_channel *hc, u32 bytes)
 {
 	struct hv_ring_buffer_info *out = &hc->channel->outbound;
 	unsigned long flags;
-	bool room;
 
 	if (!has_room(out, bytes))
 		return false;
-	if (!READ_ONCE(out->ring_buffer->pending_send_sz))
+	if (!READ_ONCE(hc->wish))
 		return true;
 	spin_lock_irqsave(&out->ring_lock, flags);
-	room = has_room(out, bytes);
-	if (room)
-		WRITE_ONCE(out->ring_buffer->pending_send_sz, 0);
+	if (hc->wish && has_room(out, hc->wish - HVA_ALIGN))
+		wish_for(hc, 0);
 	spin_unlock_irqrestore(&out->ring_lock, flags);
-	return room;
+	return true;
 }
 EXPORT_SYMBOL_GPL(hva_has_space);
 

@@ -88,7 +88,8 @@ static void set_gdb(struct options *opt, const char *text)
 	if (comma) {
 		*comma++ = '\0';
 		if (strcmp(comma, "wait"))
-			log_fatal(EXIT_USAGE, "--gdb %s: [ADDRESS:]PORT or DEVICE, then perhaps ,wait", text);
+			log_fatal(EXIT_USAGE, "--gdb %s: [ADDRESS:]PORT or DEVICE, then perhaps "
+				  ",wait", text);
 		opt->gdb_wait = true;
 	}
 	if (copy[0] == '/') {
@@ -128,9 +129,10 @@ static void set_device(struct options *opt, const char *option, const char *text
 }
 
 enum {
-	OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_CPUS, OPT_NUMA, OPT_MEM, OPT_IO_THREADS, OPT_IO_DELAY,
-	OPT_CPU, OPT_VMBUS_MAX, OPT_FAULTS, OPT_LIST_FAULTS, OPT_DEADLINE, OPT_ON_PANIC, OPT_RESULTS,
-	OPT_CONSOLE, OPT_SYMBOLS, OPT_GDB, OPT_HOLD, OPT_TSC, OPT_VERBOSE, OPT_HELP, OPT_COUNT,
+	OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_CPUS, OPT_NUMA, OPT_MEM, OPT_IO_THREADS,
+	OPT_IO_DELAY, OPT_CPU, OPT_VMBUS_MAX, OPT_FAULTS, OPT_LIST_FAULTS, OPT_DEADLINE,
+	OPT_ON_PANIC, OPT_RESULTS, OPT_CONSOLE, OPT_SYMBOLS, OPT_GDB, OPT_HOLD, OPT_TSC,
+	OPT_VERBOSE, OPT_HELP, OPT_COUNT,
 };
 
 static const struct {
@@ -145,7 +147,8 @@ static const struct {
 	[OPT_NUMA] = { "numa", "N", "NUMA nodes, 1 to 8 (1)" },
 	[OPT_MEM] = { "mem", "MB", "memory in MiB (1024)" },
 	[OPT_IO_THREADS] = { "io-threads", "N", "threads that move packets, 1 to 16 (1)" },
-	[OPT_IO_DELAY] = { "io-delay", "US", "what such a thread takes to wake up, 0 to 1000000 (0)" },
+	[OPT_IO_DELAY] = { "io-delay", "US",
+			   "what such a thread takes to wake up, 0 to 1000000 (0)" },
 	[OPT_CPU] = { "cpu", "xsave=W,fast-strings=W",
 		      "show these to the guest: auto, on, off (auto)" },
 	[OPT_VMBUS_MAX] = { "vmbus-max", "VERSION", "newest VMBus version offered (5.3)" },
@@ -182,7 +185,8 @@ static void print_help(void)
 		printf("  %s\n", backend_help(i));
 	printf("\nExit status: 0 the guest said exit 0; 1 it said another code; 2 bad usage or\n"
 	       "input; 3 this host cannot run it; 4 deadline; 5 guest panic; 6 hvlab failed;\n"
-	       "10 triple fault; 11 power-off and 12 reset without a verdict; 13 results not written.\n");
+	       "10 triple fault; 11 power-off and 12 reset without a verdict;\n"
+	       "13 results not written.\n");
 }
 
 static void set(struct options *opt, unsigned int which, const char *value)

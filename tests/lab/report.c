@@ -104,7 +104,8 @@ static void print_vcpu(struct vcpu *vcpu)
 		return;
 	}
 	ioctl(vcpu->fd, KVM_GET_MP_STATE, &mp);
-	if (mp.mp_state == KVM_MP_STATE_UNINITIALIZED || mp.mp_state == KVM_MP_STATE_INIT_RECEIVED) {
+	if (mp.mp_state == KVM_MP_STATE_UNINITIALIZED ||
+	    mp.mp_state == KVM_MP_STATE_INIT_RECEIVED) {
 		log_info("vp %u: not started by the guest", vcpu->vp);
 		return;
 	}
@@ -134,6 +135,11 @@ static void print_loop(const struct loop *loop)
 
 void report_all(struct vm *vm)
 {
+	char err[256];
+
+	/* A vmlinux brings its own names. */
+	if (!guest)
+		guest = symbols_load(vm->opt->kernel, err, sizeof(err));
 	find_offset(&vm->vcpus[0]);
 	for (unsigned int i = 0; i < vm->n_vcpus; i++)
 		print_vcpu(&vm->vcpus[i]);

@@ -11,9 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kallsyms.h"
 #include "symbols.h"
 
-#define NEAR 0x100000	/* farther below than this is another thing */
+#define NEAR 0x8000	/* farther below than this is another thing */
 
 struct symbol {
 	uint64_t address;
@@ -78,6 +79,19 @@ static bool in_file(size_t size, uint64_t offset, uint64_t len)
 	return offset <= size && len <= size - offset;
 }
 
+static bool add_copy(void *o, uint64_t address, const char *name)
+{
+	char *copy = strdup(name);
+
+	return copy && add(o, address, copy);
+}
+
+/* Is it code? */
+static bool executable(const Elf64_Ehdr *e, const Elf64_Shdr *sh, const Elf64_Sym *sym)
+{
+	return sym->st_shndx < e->e_shnum && sh[sym->st_shndx].sh_flags & SHF_EXECINSTR;
+}
+
 /* The file stays mapped: names point into it. */
 static bool read_elf(struct symbols *s, const uint8_t *data, size_t size)
 {
@@ -103,13 +117,14 @@ static bool read_elf(struct symbols *s, const uint8_t *data, size_t size)
 		sym = (const void *)(data + sh[i].sh_offset);
 		for (size_t j = 0; j < sh[i].sh_size / sizeof(*sym); j++)
 			if ((sym[j].st_info & 0xf) <= STT_FUNC &&
-			    (sym[j].st_info & 0xf) != STT_OBJECT && sym[j].st_value &&
-			    sym[j].st_name && sym[j].st_name < names->sh_size &&
+			    executable(e, sh, &sym[j]) && sym[j].st_name &&
+			    sym[j].st_name < names->sh_size &&
 			    !add(s, sym[j].st_value,
 				 (const char *)data + names->sh_offset + sym[j].st_name))
 				return false;
 	}
-	return true;
+	/* A distribution's kernel is stripped, but knows its own functions. */
+	return s->n || kallsyms_read(data, size, add_copy, s);
 }
 
 struct symbols *symbols_load(const char *path, char *err, size_t n)

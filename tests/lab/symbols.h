@@ -10,7 +10,8 @@
 struct symbols;
 
 /**
- * symbols_load() - read System.map, a copy of /proc/kallsyms, or the symbols of an ELF file
+ * symbols_load() - read System.map, a copy of /proc/kallsyms, or an ELF file: its symbols, or the
+ *	table that a kernel carries for itself
  *
  * Return: the table, or NULL after a line in @err.
  */

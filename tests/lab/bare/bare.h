@@ -21,7 +21,7 @@ extern volatile unsigned int bare_interrupts;
 /** bare_test() - what a guest does; its return value is its verdict. @arg: the command line. */
 int bare_test(const char *arg);
 
-/** bare_tell() - one line to the lab; copies the answer, without its newline, when @answer is set */
+/** bare_tell() - one line to the lab; @answer may be NULL, else receives the answer */
 void bare_tell(const char *line, char *answer, unsigned int n);
 
 /** bare_number() - @text followed by @value in hexadecimal, as a line of the lab's log */

@@ -163,6 +163,16 @@ static void as_it_should_not_be(void)
 		}
 	}
 
+	/* a record of an unknown type, shorter than its own header, with another one inside it */
+	{
+		struct message m = good();
+
+		m.packet.ppi_length = cpu_to_le32(16);
+		m.ppi[0].ppi.size = cpu_to_le32(4);
+		m.ppi[0].ppi.type = cpu_to_le32(12);
+		check_is(parse(&m, sizeof(m), &rx), RNDIS_BAD_PPI);
+	}
+
 	/* every length short of the fixed part */
 	for (i = 0; i < sizeof(struct rndis_packet); i++) {
 		struct message m = good();

@@ -224,7 +224,6 @@ static void doorbells(void)
 static void room_case(bool masks)
 {
 	u32 left = 12, len = 8 * (rig_random() % 200), size = hva_inband_size(len);
-	u32 stops = 0;
 
 	start(0, 0, true, masks);
 	while (left) {
@@ -234,8 +233,10 @@ static void room_case(bool masks)
 		}
 		if (hva_wait_space(&rig.hc, size))
 			continue;
-		stops++;
 		for (;;) {
+			/* Answers to received packets wait on the same ring, for less. */
+			if (!(rig_random() & 7))
+				hva_wait_space(&rig.hc, 24 + rig_random() % 20 * 8);
 			host_step();
 			if (host.to_guest) {
 				host.to_guest = false;

@@ -271,6 +271,19 @@ static void waiting(void)
 	check(!hva_has_space(&rig.hc, 64) && !hva_wait_space(&rig.hc, 64));
 	check(hva_has_space(&rig.hc, 56) && hva_wait_space(&rig.hc, 56));
 
+	/* Two who wait: the larger wish stands until its room is there, whoever asks. */
+	rig_reset(SIZE, false);
+	rig.out->write_index = SIZE - 64;
+	check(!hva_wait_space(&rig.hc, 1024) && rig.out->pending_send_sz == 1032);
+	check(!hva_wait_space(&rig.hc, 128) && rig.out->pending_send_sz == 1032);
+	check(!hva_wait_space(&rig.hc, 2048) && rig.out->pending_send_sz == 2056);
+	check(hva_wait_space(&rig.hc, 32) && rig.out->pending_send_sz == 2056);
+	rig.out->read_index = 1024;
+	check(hva_has_space(&rig.hc, 128) && hva_has_space(&rig.hc, 1024));
+	check(rig.out->pending_send_sz == 2056 && !hva_has_space(&rig.hc, 2048));
+	rig.out->read_index = 2000;
+	check(hva_has_space(&rig.hc, 128) && !rig.out->pending_send_sz);
+
 	/* Room that comes while the wish is being written is not slept through. */
 	rig_reset(SIZE, false);
 	rig_place(rig.out, 0);
