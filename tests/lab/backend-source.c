@@ -655,8 +655,9 @@ static int source_open(struct backend *be, struct device_args *args, char *err, 
 const struct backend_ops backend_source_ops = {
 	.name = "source",
 	.help = "source[:rate=PPS|max,size=B,flows=N,count=N,proto=udp|tcp,ip=4|6,dst=IP,src=IP,\n"
-		"    dport=N,rsc=on|off,start=on|off]   makes frames when told to start; max, 64, 64,\n"
-		"    endless, udp, 4, 10.68.0.2 or fd00:6876::2, 10.68.1.1 or fd00:6876::1:1, 9, off, off",
+		"    dport=N,rsc=on|off,start=on|off]   makes frames when told to start;\n"
+		"    max, 64, 64, endless, udp, 4, 10.68.0.2 or fd00:6876::2,\n"
+		"    10.68.1.1 or fd00:6876::1:1, 9, off, off",
 	.size = sizeof(struct source),
 	.open = source_open,
 	.close = source_close,

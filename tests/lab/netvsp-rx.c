@@ -47,6 +47,26 @@ static void copy_flat(struct netvsp_recv_buf *recv, uint64_t off, const void *sr
 	}
 }
 
+static void copy_pieces(uint8_t *to, const struct frame *f, uint32_t start, uint32_t len)
+{
+	const struct iovec *iov = f->iov;
+	uint32_t n;
+
+	for (; len; iov++) {
+		if (start >= iov->iov_len) {
+			start -= (uint32_t)iov->iov_len;
+			continue;
+		}
+		n = (uint32_t)iov->iov_len - start;
+		if (n > len)
+			n = len;
+		memcpy(to, (uint8_t *)iov->iov_base + start, n);
+		to += n;
+		len -= n;
+		start = 0;
+	}
+}
+
 static void copy_frame(struct netvsp_recv_buf *recv, uint64_t off, const struct frame *f,
 		       uint32_t start, uint32_t len)
 {
@@ -66,6 +86,14 @@ static void copy_frame(struct netvsp_recv_buf *recv, uint64_t off, const struct 
 		len -= n;
 		start = 0;
 	}
+}
+
+/* The first @n bytes of a frame in one piece: where they are, or copied to @buf; NULL: too short. */
+static inline const uint8_t *first_bytes(const struct frame *f, uint8_t *buf, uint32_t n)
+{
+	if (f->n_iov && f->iov[0].iov_len >= n)
+		return f->iov[0].iov_base;
+	return frame_copy_out(f, 0, buf, n) == n ? buf : NULL;
 }
 
 static bool rsc_on(const struct netvsp *dev, const struct frame *f)
@@ -105,25 +133,27 @@ static uint8_t *add_ppi(struct rndis_packet *p, uint8_t *at, const char *name, u
 
 static uint32_t csum_value(const struct netvsp *dev, const struct frame *f)
 {
-	uint8_t b[24];
-	bool v6;
+	bool bad = f->csum == FRAME_CSUM_BAD, v6;
+	const uint8_t *b;
+	uint8_t buf[36];
 
-	if (f->csum != FRAME_CSUM_VALID && f->csum != FRAME_CSUM_BAD)
+	if (f->csum != FRAME_CSUM_VALID && !bad)
 		return 0;
-	if (frame_copy_out(f, 12, b, sizeof(b)) < sizeof(b))
+	b = first_bytes(f, buf, sizeof(buf));
+	if (!b)
 		return 0;
-	v6 = b[0] == 0x86 && b[1] == 0xdd;
-	if (!v6 && (b[0] != 0x08 || b[1] != 0x00))
+	v6 = b[12] == 0x86 && b[13] == 0xdd;
+	if (!v6 && (b[12] != 0x08 || b[13] != 0x00))
 		return 0;
 	if (v6 ? !dev->rx_csum6 : !dev->rx_csum4)
 		return 0;
-	switch (v6 ? b[8] : b[11]) {
+	switch (b[v6 ? 20 : 23]) {
 	case 6:
-		if (f->csum == FRAME_CSUM_BAD)
+		if (bad)
 			return RNDIS_RXCSUM_TCP_BAD;
 		return RNDIS_RXCSUM_TCP_GOOD | (v6 ? 0 : RNDIS_RXCSUM_IP_GOOD);
 	case 17:
-		if (f->csum == FRAME_CSUM_BAD)
+		if (bad)
 			return RNDIS_RXCSUM_UDP_BAD;
 		return RNDIS_RXCSUM_UDP_GOOD | (v6 ? 0 : RNDIS_RXCSUM_IP_GOOD);
 	default:
@@ -179,8 +209,13 @@ static void add_range(struct batch *b, const uint8_t *head, uint32_t head_len,
 		.offset = (uint32_t)off,
 	};
 
-	copy_flat(recv, off, head, head_len);
-	copy_frame(recv, off + head_len, f, start, len);
+	if (recv->gpadl->flat) {
+		memcpy(recv->gpadl->flat + off, head, head_len);
+		copy_pieces(recv->gpadl->flat + off + head_len, f, start, len);
+	} else {
+		copy_flat(recv, off, head, head_len);
+		copy_frame(recv, off + head_len, f, start, len);
+	}
 	if (fault_armed[FAULT_NETVSP_RANGE])
 		fault_at(FAULT_NETVSP_RANGE, b->nc->ch->name, &range, sizeof(range));
 	b->t.range[b->n_used] = range;
@@ -318,42 +353,67 @@ static void add_coalesced(struct batch *b, const struct frame *f)
 	b->bytes += f->len;
 }
 
+/* Ends the transfer if @want more ranges would be too many, and has as many sections at hand. */
+static bool prepare(struct batch *b, uint32_t want)
+{
+	if (want > NETVSP_FRAGMENTS_MAX || (b->n - b->at < want && !need_sections(b, want))) {
+		stat_inc(&b->nc->stats.rx_no_room);
+		return false;
+	}
+	if (b->n_used && b->n_used + want > b->nc->dev->opt.ranges)
+		write_transfer(b, NVSP_CHANNEL_DATA);
+	return true;
+}
+
+static void add_large_or_partial(struct batch *b, const struct frame *f);
+
 static void add_frame(struct batch *b, const struct frame *f)
 {
-	struct netvsp *dev = b->nc->dev;
-	uint32_t need = sections_for(dev, f);
+	if (f->gso_type != FRAME_GSO_NONE || f->csum == FRAME_CSUM_PARTIAL)
+		add_large_or_partial(b, f);
+	else if (prepare(b, 1))
+		add_plain(b, f);
+}
+
+/* RSC was turned off after the backend had coalesced. */
+static void add_segments(struct batch *b, const struct frame *f)
+{
 	struct offload_segmenter seg;
-	struct offload_headers h;
 	struct frame one;
 
+	if (offload_segment_begin(&seg, f) < 0) {
+		stat_inc(&b->nc->stats.rx_malformed);
+		return;
+	}
+	while (offload_segment_next(&seg, &one)) {
+		one.vlan = f->vlan;
+		one.vlan_tci = f->vlan_tci;
+		one.hash = f->hash;
+		one.hash_type = f->hash_type;
+		add_frame(b, &one);
+	}
+}
+
+static void add_large_or_partial(struct batch *b, const struct frame *f)
+{
+	struct netvsp *dev = b->nc->dev;
+	uint32_t want = sections_for(dev, f);
+	struct offload_headers h;
+	struct frame whole;
+
 	if (f->gso_type != FRAME_GSO_NONE && !rsc_on(dev, f)) {
-		/* RSC was turned off after the backend had coalesced. */
-		if (offload_segment_begin(&seg, f) < 0)
-			return;
-		while (offload_segment_next(&seg, &one)) {
-			one.vlan = f->vlan;
-			one.vlan_tci = f->vlan_tci;
-			one.hash = f->hash;
-			one.hash_type = f->hash_type;
-			add_frame(b, &one);
-		}
+		add_segments(b, f);
 		return;
 	}
-	if (need > NETVSP_FRAGMENTS_MAX || !need_sections(b, need)) {
-		stat_inc(&b->nc->stats.rx_no_room);
-		return;
-	}
-	if (b->n_used + need > dev->opt.ranges && b->n_used)
-		write_transfer(b, NVSP_CHANNEL_DATA);
-	f = with_csum(f, &one, &h);
+	f = with_csum(f, &whole, &h);
 	if (!f)
 		stat_inc(&b->nc->stats.rx_malformed);
+	else if (!prepare(b, want))
+		return;
 	else if (f->gso_type == FRAME_GSO_NONE)
 		add_plain(b, f);
 	else
 		add_coalesced(b, f);
-	if (b->n_used >= dev->opt.ranges)
-		write_transfer(b, NVSP_CHANNEL_DATA);
 }
 
 /* All frames whose @where is @index go to that channel, in one batch of its ring. */
@@ -412,18 +472,20 @@ bool netvsp_send_rndis(struct netvsp_channel *nc, const void *msg, uint32_t len)
 static bool passes_filter(const struct netvsp *dev, const struct frame *f)
 {
 	static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-	uint8_t to[6];
+	const uint8_t *to;
+	uint8_t buf[6];
 
 	/* A guest that has not said it takes tags beside the data gets no tagged frames. */
 	if (f->vlan && !(dev->capabilities & NVSP_CAP_8021Q))
 		return false;
 	if (dev->filter & NDIS_FILTER_PROMISCUOUS)
 		return true;
-	if (frame_copy_out(f, 0, to, sizeof(to)) < sizeof(to))
+	to = first_bytes(f, buf, sizeof(buf));
+	if (!to)
 		return false;
 	if (!(to[0] & 1))
-		return dev->filter & NDIS_FILTER_DIRECTED && !memcmp(to, dev->mac, sizeof(to));
-	if (!memcmp(to, broadcast, sizeof(to)))
+		return dev->filter & NDIS_FILTER_DIRECTED && !memcmp(to, dev->mac, sizeof(buf));
+	if (!memcmp(to, broadcast, sizeof(buf)))
 		return dev->filter & NDIS_FILTER_BROADCAST;
 	return dev->filter & (NDIS_FILTER_MULTICAST | NDIS_FILTER_ALL_MULTICAST);
 }

@@ -12,7 +12,8 @@
 #define RANGES_MAX     64u
 #define TURNS_MAX      16u /* batches before other channels of the loop get their turn */
 #define PACKETS_MAX    256u /* ring packets a batch, when most are completions */
-#define HEAD_MAX       192u /* RNDIS header with infos that is looked at */
+#define HEAD_SHORT     80u /* RNDIS header with two infos, */
+#define HEAD_MAX       192u /* and the most of them that is looked at */
 #define STALL_MAX_NS   10000000000ull
 
 enum batch_end {
@@ -48,6 +49,11 @@ static uint32_t send_copy(const struct send *s, uint32_t off, void *dst, uint32_
 {
 	uint32_t done = 0, n;
 	unsigned int i;
+
+	if (off + len <= s->piece[0].iov_len) {
+		memcpy(dst, (uint8_t *)s->piece[0].iov_base + off, len);
+		return len;
+	}
 
 	for (i = 0; i < s->n && done < len; i++) {
 		if (off >= s->piece[i].iov_len) {
@@ -285,7 +291,9 @@ static bool take_frames(struct netvsp_channel *nc, const struct send *s)
 	unsigned int n;
 
 	for (n = 0; pos + sizeof(*p) <= s->len; n++) {
-		head_len = send_copy(s, pos, head, sizeof(head));
+		head_len = send_copy(s, pos, head, HEAD_SHORT);
+		if (p->ppi_bytes > HEAD_SHORT - sizeof(*p))
+			head_len = send_copy(s, pos, head, HEAD_MAX);
 		if (p->h.type != RNDIS_PACKET || p->h.len < sizeof(*p) || p->h.len > s->len - pos) {
 			judge(nc->ch->name, "rndis-packet",
 			      "message %u at %u of %u: type %#x, length %u", n, pos, s->len,
@@ -426,11 +434,7 @@ static void hand_over(struct netvsp_channel *nc)
 
 static bool write_completion(struct netvsp_channel *nc, unsigned int i)
 {
-	struct vmbus_descriptor d = {
-		.type = VMBUS_PKT_COMPLETION,
-		.txid = nc->done[i].txid,
-	};
-	uint8_t bytes[NVSP_BYTES] = { 0 };
+	uint8_t bytes[NVSP_BYTES] __attribute__((aligned(8))) = { 0 };
 	struct nvsp_rndis_complete *msg = (struct nvsp_rndis_complete *)bytes;
 	unsigned int times = 1;
 
@@ -448,8 +452,8 @@ static bool write_completion(struct netvsp_channel *nc, unsigned int i)
 		}
 	}
 	while (times--) {
-		if (!ring_out_write(&nc->ch->out, &d, sizeof(d), bytes,
-				    nc->dev->nvsp >= NVSP_V6_1 ? NVSP_BYTES : NVSP_BYTES_MIN))
+		if (!ring_out_completion(&nc->ch->out, nc->done[i].txid, bytes,
+					 nc->dev->nvsp >= NVSP_V6_1 ? NVSP_BYTES : NVSP_BYTES_MIN))
 			return false;
 	}
 	stat_inc(&nc->stats.tx_completions);

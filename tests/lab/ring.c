@@ -148,12 +148,9 @@ static bool lose_framing(struct ring_in *in, const struct vmbus_descriptor *d)
 	return false;
 }
 
-static void check_trailer(struct ring_in *in, uint32_t len)
+static void check_trailer(struct ring_in *in, uint64_t trailer)
 {
-	uint64_t trailer;
-
-	copy_out(&in->r, forward(&in->r, in->pos, len), &trailer, sizeof(trailer));
-	if (trailer >> 32 != in->pos)
+	if (__builtin_expect(trailer >> 32 != in->pos, 0))
 		judge(in->ch->name, "ring-trailer", "packet at %u ends with %#llx", in->pos,
 		      (unsigned long long)trailer);
 }
@@ -161,7 +158,7 @@ static void check_trailer(struct ring_in *in, uint32_t len)
 bool ring_in_next(struct ring_in *in, struct ring_packet *pkt)
 {
 	struct vmbus_descriptor *d = (struct vmbus_descriptor *)in->packet;
-	uint32_t len, offset;
+	uint32_t len, offset, have;
 
 	if (!in->avail || in->broken)
 		return false;
@@ -169,15 +166,23 @@ bool ring_in_next(struct ring_in *in, struct ring_packet *pkt)
 		memset(d, 0, sizeof(*d));
 		return lose_framing(in, d);
 	}
-	copy_out(&in->r, in->pos, d, sizeof(*d));
+	/* Most packets fit this copy, whose size the compiler knows. */
+	have = RING_PACKET_SHORT;
+	if (in->r.flat && in->avail >= have && in->pos + have <= in->r.size) {
+		memcpy(in->packet, in->r.flat + in->pos, RING_PACKET_SHORT);
+	} else {
+		have = sizeof(*d);
+		copy_out(&in->r, in->pos, in->packet, have);
+	}
 	len = d->len8 * 8u;
 	offset = d->offset8 * 8u;
 	if (offset < sizeof(*d) || len < offset || len + VMBUS_TRAILER > in->avail ||
 	    len > RING_PACKET_MAX)
 		return lose_framing(in, d);
-	copy_out(&in->r, forward(&in->r, in->pos, sizeof(*d)), in->packet + sizeof(*d),
-		 len - (uint32_t)sizeof(*d));
-	check_trailer(in, len);
+	if (len + VMBUS_TRAILER > have)
+		copy_out(&in->r, forward(&in->r, in->pos, have), in->packet + have,
+			 len + VMBUS_TRAILER - have);
+	check_trailer(in, *(const uint64_t *)(in->packet + len));
 	in->pos = forward(&in->r, in->pos, len + VMBUS_TRAILER);
 	in->avail -= len + VMBUS_TRAILER;
 	pkt->d = *d;
@@ -313,6 +318,35 @@ bool ring_out_write(struct ring_out *out, void *head, uint32_t head_len, const v
 			break;
 		put(out, head, head_len, body, body_len, len);
 	}
+	return true;
+}
+
+bool ring_out_completion(struct ring_out *out, uint64_t txid, const void *body, uint32_t body_len)
+{
+	struct {
+		struct vmbus_descriptor d;
+		uint8_t body[40];
+		uint64_t trailer;
+	} __attribute__((packed)) p = {
+		.d = {
+			.type = VMBUS_PKT_COMPLETION,
+			.offset8 = sizeof(p.d) / 8,
+			.len8 = (sizeof(p.d) + sizeof(p.body)) / 8,
+			.txid = txid,
+		},
+		.trailer = (uint64_t)out->pos << 32,
+	};
+
+	/* The common case with sizes that the compiler knows. */
+	if (body_len != sizeof(p.body) || fault_armed[FAULT_RING_WRITE] || !out->r.flat ||
+	    out->pos + sizeof(p) > out->r.size || sizeof(p) >= out->free)
+		return ring_out_write(out, &p.d, sizeof(p.d), body, body_len);
+	memcpy(p.body, body, sizeof(p.body));
+	memcpy(out->r.flat + out->pos, &p, sizeof(p));
+	out->pos = forward(&out->r, out->pos, sizeof(p));
+	out->free -= sizeof(p);
+	stat_inc(&out->ch->stats->out_packets);
+	stat_add(&out->ch->stats->out_bytes, sizeof(p) - VMBUS_TRAILER);
 	return true;
 }
 

@@ -17,7 +17,8 @@
 struct gpadl;
 struct vmbus_channel;
 
-#define RING_PACKET_MAX 8192u /* longest guest packet taken; no known guest comes near */
+#define RING_PACKET_MAX	  8192u /* longest guest packet taken; no known guest comes near */
+#define RING_PACKET_SHORT 64u /* descriptor, a whole NVSP message and the trailer */
 
 /**
  * struct ring - memory of one direction
@@ -49,7 +50,7 @@ struct ring_in {
 	uint32_t avail;
 	uint32_t last_write;
 	bool broken;
-	uint8_t packet[RING_PACKET_MAX];
+	uint8_t packet[RING_PACKET_MAX + VMBUS_TRAILER] __attribute__((aligned(64)));
 };
 
 /**
@@ -132,6 +133,13 @@ static inline bool ring_out_room(const struct ring_out *out, uint32_t len)
  */
 bool ring_out_write(struct ring_out *out, void *head, uint32_t head_len, const void *body,
 		    uint32_t body_len);
+
+/**
+ * ring_out_completion() - write the completion of @txid, as ring_out_write() would
+ * @body: 40 bytes
+ * @body_len: how many of them are sent, 28 or 40
+ */
+bool ring_out_completion(struct ring_out *out, uint64_t txid, const void *body, uint32_t body_len);
 
 /**
  * ring_out_end() - publish the batch with one store
