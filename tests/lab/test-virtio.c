@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <json-c/json.h>
 #include <unistd.h>
 
 #include "acpi.h"
@@ -141,6 +142,14 @@ void stats_put_text(struct json_object *into, const char *key, const char *text)
 struct json_object *stats_put_object(struct json_object *into, const char *key)
 {
 	return into;
+}
+
+struct json_object *stats_put_array(struct json_object *into, const char *key)
+{
+	struct json_object *array = json_object_new_array();
+
+	json_object_object_add(into, key, array);
+	return array;
 }
 
 /* --- loops without threads: pump() does what is due --- */
@@ -627,6 +636,7 @@ static void control(void)
 	uint8_t table[4 + 6 + 4 + 65 * 6] = { 1, 0, 0, 0, 2, 1, 1, 1, 1, 1, 65 };
 	uint8_t frame[60] = { 2, 1, 1, 1, 1, 1, 2, 0, 0, 0, 0, 1, 0x81, 0, 0, 7, 8, 0 };
 	struct frame f;
+	struct json_object *into;
 	char *down[] = { "link", "down" }, *bad[] = { "link", "sideways" }, answer[100];
 
 	CHECK(bring_up(ALL));
@@ -658,7 +668,9 @@ static void control(void)
 	send_plain(1, 0);
 	kick(1);
 	CHECK(used(1)[1] == 1 && stat_read(&dev->pair[0].stats.tx_link_down) == 1);
-	dump(dev, NULL);
+	into = json_object_new_object();
+	dump(dev, into);
+	json_object_put(into);
 	CHECK(dumped > 10);
 	close_device();
 }
