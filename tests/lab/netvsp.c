@@ -247,14 +247,10 @@ static int verb(void *o, int argc, char **argv, char *answer, size_t n)
 		return verb_revoke(dev, !strcmp(argv[0], "revoke-recv"));
 	if (!strcmp(argv[0], "state"))
 		return verb_state(dev, answer, n);
-	if (!strcmp(argv[0], "violations")) {
-		snprintf(answer, n, "%llu", (unsigned long long)judge_total());
-		return 0;
-	}
 	if (!strcmp(argv[0], dev->backend->ops->name))
 		return backend_verb(dev->backend, argc - 1, argv + 1, answer, n);
 	snprintf(answer, n,
-		 "link up|down, rescind [abrupt], reoffer, revoke-recv, revoke-send, state, violations, %s",
+		 "link up|down, rescind [abrupt], reoffer, revoke-recv, revoke-send, state, %s",
 		 dev->backend->ops->name);
 	return -EINVAL;
 }

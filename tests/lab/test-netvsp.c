@@ -53,11 +53,6 @@ void judge(const char *object, const char *kind, const char *fmt, ...)
 	snprintf(judged_kind, sizeof(judged_kind), "%s", kind);
 }
 
-uint64_t judge_total(void)
-{
-	return judged;
-}
-
 void *vm_gpa(const struct vm *v, uint64_t gpa, uint64_t len)
 {
 	return gpa <= MEMORY && len <= MEMORY - gpa ? memory + gpa : NULL;

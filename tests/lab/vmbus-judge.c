@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The list of what the guest did against the protocol. */
+#include <errno.h>
 #include <json-c/json.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "control.h"
 #include "log.h"
 #include "stats.h"
 #include "vmbus.h"
@@ -98,8 +100,21 @@ static void dump(void *o, struct json_object *into)
 	pthread_mutex_unlock(&list.lock);
 }
 
+/* ``do violations total``: for a guest that wants to know what it has done. */
+static int verb(void *o, int argc, char **argv, char *answer, size_t n)
+{
+	if (argc != 1 || strcmp(argv[0], "total")) {
+		snprintf(answer, n, "total");
+		return -EINVAL;
+	}
+	snprintf(answer, n, "%llu", (unsigned long long)judge_total());
+	return 0;
+}
+
 void judge_init(struct vm *vm)
 {
 	list.vm = vm;
 	stats_add_source(vm, "violations", dump, NULL);
+	if (control_register(vm, "violations", verb, NULL))
+		log_fatal(EXIT_INTERNAL, "the control object violations is taken");
 }

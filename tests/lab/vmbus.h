@@ -222,7 +222,7 @@ void vmbus_channel_dump(const struct vmbus_device *dev, unsigned int index,
 void judge(const char *object, const char *kind, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/** judge_init() - register ``violations`` in the results. Before the vCPUs run. */
+/** judge_init() - ``violations`` in the results, ``do violations total``. Before the vCPUs run. */
 void judge_init(struct vm *vm);
 
 /** judge_total() - violations so far, all kinds */
