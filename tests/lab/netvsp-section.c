@@ -81,7 +81,8 @@ bool sections_return(struct netvsp_channel *nc, uint64_t txid)
 
 	/* Ids in use have a generation; free sections have the id 0. */
 	if (!recv->gpadl || first >= recv->count || !(txid >> 32) ||
-	    recv->section[first].txid != txid || !recv->section[first].first || recv->section[first].channel != nc->index)
+	    recv->section[first].txid != txid || !recv->section[first].first ||
+	    recv->section[first].channel != nc->index)
 		return false;
 	for (i = first;; i = recv->section[i].next) {
 		recv->section[i].txid = 0;

@@ -198,6 +198,7 @@ struct vmbus_ring_control {
 	uint32_t reserved[12];
 	uint32_t features;
 };
+
 _Static_assert(offsetof(struct vmbus_ring_control, features) == 64, "feature word");
 
 #define VMBUS_RING_PENDING_SIZE	0x1u	/* features: the writer uses pending_send_size */
@@ -209,6 +210,7 @@ struct vmbus_descriptor {
 	uint16_t flags;
 	uint64_t txid;
 } __attribute__((packed));
+
 _Static_assert(sizeof(struct vmbus_descriptor) == 16, "descriptor");
 
 #define VMBUS_TRAILER	8u	/* behind each packet: where it began, in the high half */
