@@ -88,7 +88,7 @@ static void copy_frame(struct netvsp_recv_buf *recv, uint64_t off, const struct 
 	}
 }
 
-/* The first @n bytes of a frame in one piece: in place or copied to @buf; NULL: too short. */
+/* The first @n bytes of a frame in one piece, where they are or in @buf; NULL: it is shorter. */
 static inline const uint8_t *first_bytes(const struct frame *f, uint8_t *buf, uint32_t n)
 {
 	if (f->n_iov && f->iov[0].iov_len >= n)

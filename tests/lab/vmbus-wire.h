@@ -210,6 +210,7 @@ struct vmbus_descriptor {
 	uint16_t flags;
 	uint64_t txid;
 } __attribute__((packed));
+
 _Static_assert(sizeof(struct vmbus_descriptor) == 16, "descriptor");
 
 #define VMBUS_TRAILER	8u	/* behind each packet: where it began, in the high half */

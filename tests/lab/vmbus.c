@@ -128,10 +128,11 @@ static bool version_known(uint32_t version)
 
 static void disconnect(struct vmbus *bus)
 {
+	/* First, so that a device which comes back now waits for the next request. */
+	bus->offers_requested = false;
 	vmbus_channels_reset(bus);
 	gpadl_release_all();
 	bus->version = 0;
-	bus->offers_requested = false;
 }
 
 static void handle_contact(struct vmbus *bus, const struct vmbus_initiate_contact *msg)
