@@ -45,7 +45,7 @@ static void swap(uint8_t *a, uint8_t *b, size_t n)
 /* Change an ICMP message's type, and its checksum by as much (RFC 1624). */
 static void pong(uint8_t *p, uint8_t type)
 {
-	uint32_t sum = (uint16_t)~wire_get16(p + 2) + (uint16_t) ~(p[0] << 8) + (type << 8);
+	uint32_t sum = (uint16_t)~wire_get16(p + 2) + (uint16_t)~(p[0] << 8) + (type << 8);
 
 	p[0] = type;
 	sum = (sum & 0xffff) + (sum >> 16);

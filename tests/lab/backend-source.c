@@ -177,6 +177,7 @@ static void flow_finish(const struct source *src, struct flow *flow, uint32_t nu
 	struct offload_headers h;
 	struct frame f;
 	uint32_t len = src->cfg.size - src->l4_off;
+	uint64_t sum;
 
 	wire_put32(flow->hdr + src->seq_off + 4, number);
 	frame_clear(&f);
@@ -184,8 +185,8 @@ static void flow_finish(const struct source *src, struct flow *flow, uint32_t nu
 	frame_add(&f, src->payload, src->cfg.size - src->hdr_len);
 	if (offload_parse(&f, &h))
 		return;
-	flow->sum = (uint16_t)~offload_csum_fold(
-		offload_csum_add(f.iov, f.n_iov, src->l4_off, len, offload_csum_pseudo(&h, len)));
+	sum = offload_csum_add(f.iov, f.n_iov, src->l4_off, len, offload_csum_pseudo(&h, len));
+	flow->sum = (uint16_t)~offload_csum_fold(sum);
 }
 
 /* How many queues RSS leads to. */
@@ -244,7 +245,7 @@ static uint64_t allowance(struct queue *queue, struct backend_queue_stats *s)
 		return 0;
 	if (!queue->rate)
 		return queue->left;
-	due = (unsigned __int128)(now_ns() - queue->start_ns) * queue->rate / NSEC_PER_SEC + 1;
+	due = (__uint128_t)(now_ns() - queue->start_ns) * queue->rate / NSEC_PER_SEC + 1;
 	most = queue->rate * BURST_NS / NSEC_PER_SEC + 1;
 	if (due - queue->due > most) {
 		stat_add(&s->rx_dropped, due - queue->due - most);
@@ -352,7 +353,7 @@ static bool source_rx_arm(struct backend *be, unsigned int q)
 		timer_set(queue, 0);
 	} else {
 		uint64_t at = queue->start_ns +
-			      (unsigned __int128)queue->due * NSEC_PER_SEC / queue->rate;
+			      (__uint128_t)queue->due * NSEC_PER_SEC / queue->rate;
 		uint64_t now = now_ns();
 
 		timer_set(queue, at > now + SLICE_NS ? at - now : SLICE_NS);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <json-c/json.h>
 
 #include "backend.h"
 #include "offload.h"
@@ -246,17 +247,15 @@ void backend_dump(struct backend *be, struct json_object *into)
 	stats_put(into, "queues_active", be->n_active);
 	for (unsigned int i = 0; i < N_STATS; i++)
 		stats_put(into, stat_names[i], sum(be, i));
-	queues = stats_put_object(into, "queues");
+	queues = stats_put_array(into, "queues");
 	for (unsigned int q = 0; q < be->n_queues; q++) {
 		const stat_t *s = (const stat_t *)&be->stats[q];
-		struct json_object *one;
-		char name[16];
+		struct json_object *one = json_object_new_object();
 
-		snprintf(name, sizeof(name), "%u", q);
-		one = stats_put_object(queues, name);
 		for (unsigned int i = 0; i < N_STATS; i++)
 			if (stat_read(&s[i]))
 				stats_put_stat(one, stat_names[i], &s[i]);
+		json_object_array_add(queues, one);
 	}
 	if (be->ops->dump)
 		be->ops->dump(be, into);

@@ -88,7 +88,7 @@ void hv_cpuid(const struct vm *vm, uint32_t leaf, uint32_t *a, uint32_t *b, uint
 
 static uint64_t scaled(const struct hyperv *hv, uint64_t tsc)
 {
-	return (uint64_t)((unsigned __int128)tsc * hv->tsc_scale >> 64);
+	return (uint64_t)((__uint128_t)tsc * hv->tsc_scale >> 64);
 }
 
 uint64_t hv_reference_time(const struct vm *vm)
@@ -351,7 +351,7 @@ uint64_t hyperv_measure_tsc(void)
 	start = sample_tsc(&start_ns);
 	nanosleep(&nap, NULL);
 	end = sample_tsc(&end_ns);
-	return (unsigned __int128)(end - start) * 1000000 / (end_ns - start_ns);
+	return (__uint128_t)(end - start) * 1000000 / (end_ns - start_ns);
 }
 
 void hyperv_create(struct vm *vm)
@@ -375,7 +375,7 @@ void hyperv_start_clock(struct vm *vm)
 	if (khz <= 0)
 		log_fatal(EXIT_NO_KVM, "KVM_GET_TSC_KHZ: %s", strerror(errno));
 	hv->tsc_hz = khz * 1000ULL;
-	hv->tsc_scale = (uint64_t)(((unsigned __int128)REFERENCE_HZ << 64) / hv->tsc_hz);
+	hv->tsc_scale = (uint64_t)(((__uint128_t)REFERENCE_HZ << 64) / hv->tsc_hz);
 	hv->tsc_offset = tsc_offset(&vm->vcpus[0]);
 	/* Time begins now. */
 	hv->time_offset = -(int64_t)scaled(hv, __rdtsc() + hv->tsc_offset);

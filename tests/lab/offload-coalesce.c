@@ -107,10 +107,12 @@ static bool flow_join(struct offload_coalescer *c, flow_t *flow, const struct fr
 	const uint8_t *tcp = h->bytes + h->l4_off;
 	uint32_t size = h->end - h->payload_off;
 	struct frame *out = flow->out;
+	bool partial;
 
 	if (flow->closed || size > flow->mss || wire_get32(tcp + TCP_SEQ) != flow->next_seq)
 		return false;
-	if ((f->csum == FRAME_CSUM_PARTIAL) != (out->csum == FRAME_CSUM_PARTIAL))
+	partial = f->csum == FRAME_CSUM_PARTIAL;
+	if (partial != (out->csum == FRAME_CSUM_PARTIAL))
 		return false;
 	if (out->len + size > c->max_len || (c->max_segs && flow->segs >= c->max_segs))
 		return false;

@@ -13,7 +13,7 @@
 #define SLOTS		      32
 #define ECAM_SLOT(offset)     ((offset) >> 15)
 #define ECAM_FUNCTION(offset) (((offset) >> 12) & 7)
-#define ECAM_REGISTER(offset) ((offset)&0xfff)
+#define ECAM_REGISTER(offset) ((offset) & 0xfff)
 
 static struct pci_function *slots[SLOTS];
 static bool present;

@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <json-c/json.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -47,6 +48,24 @@ void stats_put_text(struct json_object *into, const char *key, const char *text)
 struct json_object *stats_put_object(struct json_object *into, const char *key)
 {
 	return into;
+}
+
+struct json_object *stats_put_array(struct json_object *into, const char *key)
+{
+	struct json_object *array = json_object_new_array();
+
+	json_object_object_add(into, key, array);
+	return array;
+}
+
+static void dump(struct backend *be)
+{
+	struct json_object *into = json_object_new_object();
+
+	dumped = 0;
+	backend_dump(be, into);
+	CHECK(json_object_object_length(into) == 1, "an array of queues");
+	json_object_put(into);
 }
 
 static struct backend *open_or_fail(const char *spec, unsigned int queues)
@@ -114,7 +133,7 @@ static void specs(void)
 		struct backend *be = open_or_fail(good[i], 3);
 
 		if (be)
-			backend_dump(be, NULL);
+			dump(be);
 		backend_close(be);
 	}
 	CHECK(!backend_open(NULL, "sink", 0, mac, err, sizeof(err)));
@@ -303,8 +322,7 @@ static void sink_checks(void)
 	CHECK(!verb(be, "counters", err) && strstr(err, "tx_packets=648 tx_bytes=129600"), "%s",
 	      err);
 	CHECK(!verb(be, "reset", err));
-	dumped = 0;
-	backend_dump(be, NULL);
+	dump(be);
 	CHECK(dumped > 648 * 200);
 	backend_close(src);
 	backend_close(be);

@@ -424,7 +424,7 @@ static void set(uint32_t oid, const void *value, uint32_t len, uint32_t status)
 	memcpy(r + 1, value, len);
 	answer = (const struct rndis_status_complete *)rndis(msg, r->h.len);
 	CHECK(answer && answer->h.type == (uint32_t)RNDIS_SET_COMPLETE && answer->id == 9 &&
-		      answer->status == status,
+	      answer->status == status,
 	      "OID %#x: %#x", oid, answer ? answer->status : 0);
 }
 

@@ -67,7 +67,8 @@ static uint32_t build(uint8_t *p, const struct shape *s)
 		wire_put16(ip + IP6_PAYLOAD_LEN, l4 - l3 - IP6_HLEN + l4_len);
 		ip[IP6_NEXT] = s->extension ? IPPROTO_DSTOPTS : proto;
 		ip[IP6_HOP_LIMIT] = 64;
-		ip[IP6_SRC] = ip[IP6_DST] = 0xfd;
+		ip[IP6_SRC] = 0xfd;
+		ip[IP6_DST] = 0xfd;
 		ip[IP6_SRC + 15] = 1;
 		ip[IP6_DST + 15] = 2;
 		if (s->extension) {
@@ -144,6 +145,7 @@ static const struct shape shapes[] = {
 	{ .payload = 1437, .tcp = true, .v6 = true, .tag = true, .options = true },
 	{ .payload = 65000, .tcp = true },
 };
+
 #define N_SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
 static void csum_vectors(void)

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <json-c/json.h>
 #include <unistd.h>
 
 #include "acpi.h"
@@ -143,6 +144,14 @@ struct json_object *stats_put_object(struct json_object *into, const char *key)
 	return into;
 }
 
+struct json_object *stats_put_array(struct json_object *into, const char *key)
+{
+	struct json_object *array = json_object_new_array();
+
+	json_object_object_add(into, key, array);
+	return array;
+}
+
 /* --- loops without threads: pump() does what is due --- */
 
 static struct {
@@ -198,7 +207,7 @@ static unsigned int watchers(void)
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < 16; i++)
-		n += watched[i].fd != NULL;
+		n += !!watched[i].fd;
 	return n;
 }
 
@@ -273,7 +282,9 @@ static void find_caps(void)
 {
 	unsigned int steps = 0, at;
 
-	common_at = notify_at = device_at = 0;
+	common_at = 0;
+	notify_at = 0;
+	device_at = 0;
 	for (at = cfg_read(0x34, 1); at && steps++ < 48; at = cfg_read(at + 1, 1)) {
 		uint64_t where = BAR_AT + cfg_read(at + 8, 4);
 
@@ -468,7 +479,7 @@ static void config_space(void)
 
 	CHECK(cfg_read(0, 4) == 0x10411af4 && cfg_read(0x0a, 2) == 0x0200);
 	CHECK(mmio(VM_PCI_ECAM_START, 4, false, 0) == UINT32_MAX ||
-		      (uint32_t)mmio(VM_PCI_ECAM_START, 4, false, 0) == UINT32_MAX,
+	      (uint32_t)mmio(VM_PCI_ECAM_START, 4, false, 0) == UINT32_MAX,
 	      "slot 0 is empty");
 	CHECK(doorbells == QUEUES);
 	cfg_write(0x04, 2, 0);
@@ -625,6 +636,7 @@ static void control(void)
 	uint8_t table[4 + 6 + 4 + 65 * 6] = { 1, 0, 0, 0, 2, 1, 1, 1, 1, 1, 65 };
 	uint8_t frame[60] = { 2, 1, 1, 1, 1, 1, 2, 0, 0, 0, 0, 1, 0x81, 0, 0, 7, 8, 0 };
 	struct frame f;
+	struct json_object *into;
 	char *down[] = { "link", "down" }, *bad[] = { "link", "sideways" }, answer[100];
 
 	CHECK(bring_up(ALL));
@@ -656,7 +668,9 @@ static void control(void)
 	send_plain(1, 0);
 	kick(1);
 	CHECK(used(1)[1] == 1 && stat_read(&dev->pair[0].stats.tx_link_down) == 1);
-	dump(dev, NULL);
+	into = json_object_new_object();
+	dump(dev, into);
+	json_object_put(into);
 	CHECK(dumped > 10);
 	close_device();
 }

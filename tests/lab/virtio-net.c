@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <json-c/json.h>
 
 #include "control.h"
 #include "devices.h"
@@ -153,6 +154,8 @@ static void dump_pair(const struct virtio_net_pair *p, struct json_object *into)
 	const struct virtio_net_queue_stats *s = &p->stats;
 	const struct virtio_pci_queue *q = &p->dev->vp.queue[2 * p->index];
 
+	stats_put(into, "doorbells", stat_read(&s->rx_doorbells) + stat_read(&s->tx_doorbells));
+	stats_put(into, "interrupts", stat_read(&q[0].interrupts) + stat_read(&q[1].interrupts));
 	stats_put_stat(into, "rx_interrupts", &q[0].interrupts);
 	stats_put_stat(into, "tx_interrupts", &q[1].interrupts);
 	stats_put_stat(into, "rx_doorbells", &s->rx_doorbells);
@@ -178,7 +181,7 @@ static void dump_pair(const struct virtio_net_pair *p, struct json_object *into)
 static void dump(void *o, struct json_object *into)
 {
 	struct virtio_net *dev = o;
-	struct json_object *queues;
+	struct json_object *pairs;
 	char text[24];
 
 	stats_put_text(into, "type", "virtio");
@@ -190,10 +193,13 @@ static void dump(void *o, struct json_object *into)
 	stats_put_stat(into, "control_commands", &dev->ctrl_commands);
 	stats_put_stat(into, "control_refused", &dev->ctrl_refused);
 	stats_put_stat(into, "needs_reset", &dev->vp.needs_reset);
-	queues = stats_put_object(into, "channels");
+	/* the names of netvsp's channels, so that the two are read alike */
+	pairs = stats_put_array(into, "channels");
 	for (unsigned int i = 0; i < dev->n_pairs; i++) {
-		snprintf(text, sizeof(text), "%u", i);
-		dump_pair(&dev->pair[i], stats_put_object(queues, text));
+		struct json_object *one = json_object_new_object();
+
+		dump_pair(&dev->pair[i], one);
+		json_object_array_add(pairs, one);
 	}
 	backend_dump(dev->backend, stats_put_object(into, "backend"));
 }

@@ -191,8 +191,7 @@ bool vring_publish(struct vring *v)
 		return false;
 	__atomic_store_n(v->used + RING_IDX, now, __ATOMIC_RELEASE);
 	v->published = now;
-	/* the guest's wish is read after it can see the entries: it writes and looks the other
-	 * way round */
+	/* the guest's wish is read once it can see the entries; it does both the other way round */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	v->signalled = now;
 	if (!v->event_idx)

@@ -221,6 +221,7 @@ enum vmbus_packet {
 	VMBUS_PKT_GPA_DIRECT = 9,
 	VMBUS_PKT_COMPLETION = 11,
 };
+
 #define VMBUS_PKT_WANTS_COMPLETION	0x1u
 
 struct vmbus_transfer_range {

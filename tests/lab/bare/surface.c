@@ -166,7 +166,7 @@ static void test_clock(void)
 	bare_expect("TSC page is valid", page->sequence != 0, 1);
 	bare_expect("TSC frequency is one", hz > 100000000 && hz < 10000000000, 1);
 	before = read_msr(REF_COUNT);
-	by_page = (uint64_t)((unsigned __int128)rdtsc() * page->scale >> 64) + page->offset;
+	by_page = (uint64_t)((__uint128_t)rdtsc() * page->scale >> 64) + page->offset;
 	after = read_msr(REF_COUNT);
 	/* Both are the same clock; one tick for rounding. */
 	if (by_page + 1 < before || by_page > after + 1) {
