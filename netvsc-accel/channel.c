@@ -14,8 +14,6 @@
 #define MAX_PACKET		ALIGN(24 + 562 * 8 + NVSP_MESSAGE_SIZE + 64, 64)
 /* Smallest ring worth opening, per direction. */
 #define RING_MIN		SZ_64K
-/* How often a queue looks for room that the host does not announce. */
-#define STALL_PERIOD		(HZ / 100 ?: 1)
 
 static void stalled(struct timer_list *timer)
 {
@@ -335,7 +333,7 @@ int nva_poll(struct napi_struct *napi, int budget)
 	}
 	if (unlikely(left)) {
 		/* without room for answers nothing is taken; the host tells of room, or time */
-		mod_timer(&q->stall, jiffies + STALL_PERIOD);
+		mod_timer(&q->stall, jiffies + NVA_STALL_PERIOD);
 		if (q->owed_count == NVA_RX_OWED) {
 			napi_complete_done(napi, min(work, budget - 1));
 			return min(work, budget - 1);

@@ -47,6 +47,9 @@
 /* How long a session's end waits for the host to complete packets before it closes regardless. */
 #define NVA_DRAIN_DEADLINE	(2 * HZ)
 
+/* How often a queue looks for room in the ring that the host does not announce. */
+#define NVA_STALL_PERIOD	(HZ / 100 ?: 1)
+
 /* VMBus packets under way on a queue. */
 #define NVA_TX_SLOTS		1024
 /* RNDIS header and four records of per-packet information, rounded so that none crosses a page. */

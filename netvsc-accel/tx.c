@@ -317,7 +317,7 @@ static bool has_room(struct nva_queue *q)
 
 /*
  * Stops the queue until there is room; starts it again if there is already. No more packets may
- * follow, so all go.
+ * follow, so all go. The timer is for hosts that make room and say nothing.
  */
 static void stop(struct nva_queue *q)
 {
@@ -328,9 +328,14 @@ static void stop(struct nva_queue *q)
 	u64_stats_update_end(&q->tx_stats.syncp);
 	/* pairs with the barrier in nva_poll(): it sees the queue stopped, or we the room */
 	smp_mb__after_atomic();
-	if (hva_wait_space(&q->hc, RESTART_ROOM) &&
-	    nva_slots_available(&q->slots) >= RESTART_SLOTS && nva_queue_ready(q) && !q->open_slot)
-		netif_tx_start_queue(q->txq);
+	if (hva_wait_space(&q->hc, RESTART_ROOM)) {
+		if (q->open_slot)
+			napi_schedule(&q->napi);
+		else if (nva_slots_available(&q->slots) >= RESTART_SLOTS && nva_queue_ready(q))
+			netif_tx_start_queue(q->txq);
+	} else {
+		mod_timer(&q->stall, jiffies + NVA_STALL_PERIOD);
+	}
 }
 
 static void failed(struct nva_queue *q, int err)
@@ -620,8 +625,12 @@ void nva_tx_resume(struct nva_queue *q)
 {
 	int err = 0;
 
-	if (!nva_queue_ready(q) || !has_room(q))
+	if (!nva_queue_ready(q))
 		return;
+	if (!has_room(q)) {
+		mod_timer(&q->stall, jiffies + NVA_STALL_PERIOD);
+		return;
+	}
 	__netif_tx_lock(q->txq, smp_processor_id());
 	/* dead queues stay stopped; the lock is what nva_tx_stop() waits for */
 	if (nva_queue_ready(q)) {
@@ -634,7 +643,8 @@ void nva_tx_resume(struct nva_queue *q)
 			u64_stats_update_end(&q->tx_stats.syncp);
 		} else {
 			failed(q, err);
-			hva_wait_space(&q->hc, RESTART_ROOM);
+			if (err == -EAGAIN && hva_wait_space(&q->hc, RESTART_ROOM))
+				napi_schedule(&q->napi);
 		}
 	}
 	__netif_tx_unlock(q->txq);

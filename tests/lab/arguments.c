@@ -154,7 +154,8 @@ int args_mac(struct device_args *args, const char *key, uint8_t mac[6], char *er
 		return 0;
 	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
 		   &end) != 6 || text[end] || b[0] & 1) {
-		snprintf(err, n, "--%s %s: %s=%s: a unicast address is wanted, like 00:15:5d:00:00:01", args->option, args->type, key, text);
+		snprintf(err, n, "--%s %s: %s=%s: not a unicast address like 00:15:5d:00:00:01",
+			 args->option, args->type, key, text);
 		return -EINVAL;
 	}
 	for (unsigned int i = 0; i < 6; i++)

@@ -109,7 +109,8 @@ static void check_elf(const struct file *f)
 		    p[i].p_filesz > p[i].p_memsz)
 			log_fatal(EXIT_USAGE, "%s: the file is cut short", f->path);
 		if (p[i].p_paddr < HIGH_RAM_START)
-			log_fatal(EXIT_USAGE, "%s: an ELF file, but no vmlinux: loads at 0x%" PRIx64, f->path, (uint64_t)p[i].p_paddr);
+			log_fatal(EXIT_USAGE, "%s: an ELF file, no vmlinux: loads at 0x%" PRIx64,
+				  f->path, (uint64_t)p[i].p_paddr);
 	}
 }
 
@@ -134,7 +135,8 @@ static void check_bzimage(const struct file *f)
 		log_fatal(EXIT_USAGE, "%s: not an x86-64 Linux kernel", f->path);
 	h = read_header(f);
 	if (h.header != HEADER_MAGIC)
-		log_fatal(EXIT_USAGE, "%s: not an x86-64 Linux kernel (bzImage or vmlinux)", f->path);
+		log_fatal(EXIT_USAGE, "%s: not an x86-64 Linux kernel (bzImage or vmlinux)",
+			  f->path);
 	if (h.version < HEADER_VERSION_MIN || !(h.xloadflags & XLF_KERNEL_64))
 		log_fatal(EXIT_USAGE, "%s: a Linux kernel without a 64-bit entry", f->path);
 	if (f->size < setup_size(&h) + h.syssize * 16ULL)
@@ -160,8 +162,8 @@ static void *room(struct vm *vm, uint64_t gpa, uint64_t len, const char *what)
 	void *p = gpa < vm->low_size ? vm_gpa(vm, gpa, len) : NULL;
 
 	if (!p)
-		log_fatal(EXIT_USAGE, "%s does not fit into %" PRIu64 " MiB: it needs 0x%" PRIx64 "-0x%" PRIx64, what, vm->mem_size >> 20, gpa,
-			  gpa + len);
+		log_fatal(EXIT_USAGE, "%s does not fit into %" PRIu64 " MiB, it ends at 0x%" PRIx64,
+			  what, vm->mem_size >> 20, gpa + len);
 	return p;
 }
 

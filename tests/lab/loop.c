@@ -2,6 +2,7 @@
 /* An epoll loop that a thread owns. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -329,12 +330,19 @@ static void wait_events(struct loop *loop)
 
 static void *loop_main(void *arg)
 {
+	const struct sched_param first = { .sched_priority = 1 };
 	struct loop *loop = arg;
 
 	__atomic_store_n(&loop->tid, gettid(), __ATOMIC_RELAXED);
 	pthread_setname_np(pthread_self(), loop->name);
 	/* Sleeps end when they should, not up to 50 us later. */
 	prctl(PR_SET_TIMERSLACK, 1UL);
+	/*
+	 * The delay is the whole of it: where a processor is shared with a vCPU, the scheduler's
+	 * idea of fairness would add one of its own, another one each time.
+	 */
+	if (loop->wake_delay_ns && sched_setscheduler(0, SCHED_FIFO, &first))
+		log_warn("loop %s: no real-time priority: %s", loop->name, strerror(errno));
 	while (!__atomic_load_n(&loop->stop, __ATOMIC_ACQUIRE)) {
 		run_posted(loop);
 		run_timers(loop);

@@ -111,8 +111,8 @@ static bool flow_join(struct offload_coalescer *c, flow_t *flow, const struct fr
 
 	if (flow->closed || size > flow->mss || wire_get32(tcp + TCP_SEQ) != flow->next_seq)
 		return false;
-	partial = f->csum == FRAME_CSUM_PARTIAL;
-	if (partial != (out->csum == FRAME_CSUM_PARTIAL))
+	partial = out->csum == FRAME_CSUM_PARTIAL;
+	if (partial ? f->csum != FRAME_CSUM_PARTIAL : f->csum == FRAME_CSUM_PARTIAL)
 		return false;
 	if (out->len + size > c->max_len || (c->max_segs && flow->segs >= c->max_segs))
 		return false;

@@ -88,8 +88,8 @@ static void set_gdb(struct options *opt, const char *text)
 	if (comma) {
 		*comma++ = '\0';
 		if (strcmp(comma, "wait"))
-			log_fatal(EXIT_USAGE, "--gdb %s: [ADDRESS:]PORT or DEVICE, then perhaps "
-				  ",wait", text);
+			log_fatal(EXIT_USAGE, "--gdb %s: [ADDRESS:]PORT or DEVICE, perhaps ,wait",
+				  text);
 		opt->gdb_wait = true;
 	}
 	if (copy[0] == '/') {

@@ -84,7 +84,8 @@ level1_run() {
 		-device virtserialport,chardev=out,name=out \
 		-chardev stdio,id=live,signal=off -device virtserialport,chardev=live,name=live
 	if [ -n "$counted" ]; then
-		set -- "$@" -accel tcg,thread=single -icount shift=0,sleep=off -smp 1 -rtc clock=vm
+		set -- "$@" -accel tcg,thread=single -icount shift=0,sleep=off -smp 1 \
+			-seed 1 -rtc base=2026-01-01,clock=vm
 		limit=$((deadline * 4 + 120))
 	else
 		set -- "$@" -accel tcg,thread=multi -smp "$(level1_cpus)"
