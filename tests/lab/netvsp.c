@@ -360,7 +360,7 @@ static int parse_nvsp(struct device_args *args, uint32_t *version, char *err, si
 			return 0;
 		}
 	}
-	snprintf(err, n, "nvsp-max=%s: not one of 1, 2, 4, 5, 6 and 6.1", text);
+	snprintf(err, n, "--net netvsc: nvsp-max=%s: not one of 1, 2, 4, 5, 6 and 6.1", text);
 	return -EINVAL;
 }
 

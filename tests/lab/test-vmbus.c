@@ -467,6 +467,43 @@ static void rescinds(void)
 	CHECK(contact(VMBUS_V5_3, 0) && request_offers());
 }
 
+static void ring_bell(struct vmbus_channel *ch, uint64_t times)
+{
+	CHECK(write(ch->doorbell.fd, &times, sizeof(times)) == sizeof(times));
+	ch->doorbell.ready(&ch->doorbell, EPOLLIN);
+}
+
+/* The guest may signal once for each time that it can have found its ring empty. */
+static void bells(void)
+{
+	const struct vmbus_offer *offer;
+	struct vmbus_channel *ch;
+	unsigned int i;
+
+	CHECK(contact(VMBUS_V5_3, 0));
+	offer = request_offers();
+	CHECK(!make_gpadl(offer->relid, 0x600) && !open_channel(offer->relid, 0x600, 0));
+	ch = device.channel[0];
+	judged = 0;
+	doorbells = 0;
+	ring_bell(ch, 1);
+	CHECK(!judged && doorbells == 1);
+	/* Packets that are read and given back one by one, each with its signal. */
+	for (i = 1; i <= 100; i++) {
+		ch->in.pos = 24 * i;
+		ring_in_publish(&ch->in);
+		ring_bell(ch, 1);
+	}
+	CHECK(!judged && doorbells == 101);
+	/* A signal for each packet of a burst that was given back at once. */
+	ch->in.pos = 24 * 120;
+	ring_in_publish(&ch->in);
+	ring_bell(ch, 20);
+	CHECK(judged == 1 && !strcmp(judged_kind, "doorbell"));
+	CHECK(stat_read(&ch->stats->doorbells) >= 121);
+	say(VMBUS_MSG_CLOSE, offer->relid);
+}
+
 static void refusals(void)
 {
 	const struct vmbus_offer *offer;
@@ -578,6 +615,7 @@ int main(void)
 	check_run("versions, and where answers go", versions);
 	check_run("offer, GPADL, open, move, sub-channels, close, unload", life_of_a_channel);
 	check_run("rescind, release, offer again", rescinds);
+	check_run("signals and when they are due", bells);
 	check_run("what is refused", refusals);
 	opens = 0;
 	closes = 0;
