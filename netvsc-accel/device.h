@@ -104,7 +104,6 @@ struct nva_pieces {
  * @live: data may flow, see nva_queue_ready()
  * @open: the channel is open and NAPI enabled
  * @recv_size: bytes of the receive buffer, 0 while there is none; session
- * @recv_section: most bytes of one range in it; session
  * @send_section: bytes of a section of the send buffer; session
  * @first_section: the host's number of this queue's section 0; session
  * @copy_max: longest RNDIS message that is copied; RTNL
@@ -138,7 +137,6 @@ struct nva_queue {
 	bool live;
 	bool open;
 	u32 recv_size;
-	u32 recv_section;
 	u32 send_section;
 	u32 first_section;
 	u32 copy_max;

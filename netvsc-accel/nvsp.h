@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * NVSP, the network virtual service protocol: what guest and host say to each other on the VMBus
- * channels of a synthetic NIC. Every message starts with its type; the message proper follows. There
- * is no public specification. The layout follows what OpenVMM's netvsp, FreeBSD's hn and Linux's
+ * channels of a synthetic NIC. Every message starts with its type; the message proper follows.
+ * There is no public specification. The layout is what OpenVMM's netvsp, FreeBSD's hn and Linux's
  * hv_netvsc agree on.
  */
 #ifndef HV_NETVSC_ACCEL_NVSP_H

@@ -26,6 +26,9 @@
 #define BUFFER_SIZE(length)	(SKB_DATA_ALIGN(HEADROOM + (length)) + \
 				 SKB_DATA_ALIGN(sizeof(struct skb_shared_info)))
 
+/* No frame is longer, coalesced or not: a 16-bit IP length and an Ethernet header. */
+#define FRAME_MAX		(ETH_HLEN + 65535u)
+
 /* As many answers under one lock. */
 #define ANSWER_BATCH		64
 
@@ -38,7 +41,6 @@
 void nva_rx_buffer(struct nva_queue *q)
 {
 	q->recv_buf = q->dev->recv.at;
-	q->recv_section = q->dev->recv_section;
 	/* pairs with nva_rx_packet() */
 	smp_store_release(&q->recv_size, q->dev->recv.size);
 }
@@ -133,6 +135,8 @@ static struct sk_buff *start_skb(struct nva_queue *q, const void *from, u32 line
  */
 static int append(struct nva_queue *q, struct sk_buff *skb, const void *from, u32 length)
 {
+	if (unlikely(length > FRAME_MAX - skb->len))
+		return -EMSGSIZE;
 	while (length) {
 		u32 n = skb_shinfo(skb)->nr_frags, bytes;
 		skb_frag_t *last = n ? &skb_shinfo(skb)->frags[n - 1] : NULL;
@@ -333,6 +337,10 @@ static bool receive_frame(struct nva_queue *q, const void *message, const struct
 		nva_fault(q->dev, NVA_RX_RUNT);
 		return false;
 	}
+	if (unlikely(rx->data_length > FRAME_MAX)) {
+		nva_fault(q->dev, NVA_RX_TOO_LONG);
+		return false;
+	}
 	if (rx->piece)
 		return receive_piece(q, frame, rx, last);
 	if (unlikely(q->pieces.skb)) {
@@ -436,8 +444,6 @@ u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet)
 		if (unlikely(range.byte_offset > size ||
 			     range.byte_count > size - range.byte_offset)) {
 			nva_fault(q->dev, NVA_RX_OUTSIDE);
-		} else if (unlikely(range.byte_count > q->recv_section)) {
-			nva_fault(q->dev, NVA_RX_OVERSIZE);
 		} else if (likely(receive_message(q, q->recv_buf + range.byte_offset,
 						  range.byte_count, i == count - 1))) {
 			continue;

@@ -45,12 +45,15 @@ csum_total() {
 }
 
 # stream NAME [IPERF3 OPTION...]: one iperf3 run, recorded as result NAME in Mbit/s; fails when it
-# fails or nothing arrived. Port 5201 unless given.
+# fails or nothing arrived. Port 5201 unless given. Takes longer in the debug kernel, where a busy
+# machine may need a second for the first packet.
 stream() {
 	stream_name=$1
 	shift
+	stream_seconds=${STREAM_SECONDS:-2}
+	[ "$KERNEL" != debug ] || stream_seconds=$((stream_seconds * 4))
 	note "+ iperf3 $*"
-	iperf3 -J -t "${STREAM_SECONDS:-2}" "$@" >/tmp/iperf.json 2>&1 </dev/null || {
+	iperf3 -J -t "$stream_seconds" "$@" >/tmp/iperf.json 2>&1 </dev/null || {
 		tail -n 5 /tmp/iperf.json
 		fail "iperf3 $*: $(grep -m1 error /tmp/iperf.json)"
 	}
@@ -60,10 +63,10 @@ stream() {
 		/"end"/ { ended = 1 }
 		wanted && /"bits_per_second"/ { gsub(/[ \t,]/, "", $2); rate = $2 }
 		wanted && /"lost_percent"/ { gsub(/[ \t,]/, "", $2); lost = $2 }
-		END { printf "%.0f %s", rate / 1e6, lost }' /tmp/iperf.json)
+		END { printf "%.3f %s", rate / 1e6, lost }' /tmp/iperf.json)
 	result "${stream_name}_mbit" "${rate%% *}"
 	[ -z "${rate#* }" ] || result "${stream_name}_lost_percent" "${rate#* }"
-	at_least "$stream_name, Mbit/s" 1 "${rate%% *}"
+	[ "${rate%% *}" != 0.000 ] || fail "$stream_name: nothing arrived"
 }
 
 # offload NIC FEATURE on|off: fails when the NIC does not do it.

@@ -121,5 +121,6 @@ cache_sweep() {
 
 # cache_has FILE: succeeds, and keeps the file from being swept, when it is there.
 cache_has() {
-	[ -e "$1" ] && touch -c "$1"
+	[ -e "$1" ] || return 1
+	[ -z "$(find "$1" -mmin +60)" ] || touch -c "$1"
 }

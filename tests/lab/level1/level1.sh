@@ -69,7 +69,9 @@ level1_image() {
 # handing back its results.
 level1_run() {
 	rm -rf "$1/out" "$1/out.tar"
-	tar -C "$1" -hcf "$1/job.tar" in 2>/dev/null || die "$EX_SPACE" "cannot write $1/job.tar"
+	# Status 1 is "file changed": images never change, but another run may touch one.
+	tar -C "$1" -hcf "$1/job.tar" in 2>"$1/tar.log" || [ $? -eq 1 ] ||
+		logged_fail "packing the job" "$1/tar.log"
 	# On a loaded machine the first level mistakes its clock, at times by a factor of ten.
 	tsc=
 	[ -n "$counted" ] || ! khz=$("$1/in/hvlab" --tsc 2>/dev/null) || tsc="tsc_early_khz=$khz"
