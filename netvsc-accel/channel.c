@@ -100,6 +100,8 @@ int nva_channel_open(struct nva_queue *q, struct vmbus_channel *chan)
 	err = hva_attach(&q->hc, chan, &params);
 	if (err)
 		return err;
+	/* the channel itself may be gone while the stack is told about the session */
+	WRITE_ONCE(q->cpu, READ_ONCE(chan->target_cpu));
 	q->owed_first = 0;
 	q->owed_count = 0;
 	napi_enable(&q->napi);

@@ -126,6 +126,7 @@ struct nva_pieces {
  * @owed_count: how many; NAPI
  * @pieces: see there; NAPI
  * @rx_stats: counters, written by NAPI
+ * @cpu: which the channel interrupted when it was opened; session
  * @stall: polls while the host frees no room in the ring and says nothing
  */
 struct nva_queue {
@@ -167,6 +168,7 @@ struct nva_queue {
 	struct nva_rx_stats rx_stats;
 
 	/* cold */
+	u32 cpu;
 	struct timer_list stall;
 };
 

@@ -142,12 +142,11 @@ void nva_xps_set(struct nva_device *dev)
 		u32 pick = n, tries;
 
 		for (i = 0; i < n && pick == n; i++)
-			if (READ_ONCE(dev->queue[i]->hc.channel->target_cpu) == cpu)
+			if (READ_ONCE(dev->queue[i]->cpu) == cpu)
 				pick = i;
 		for (tries = 0; tries < n && pick == n; tries++) {
 			i = next++ % n;
-			if (cpu_to_node(READ_ONCE(dev->queue[i]->hc.channel->target_cpu)) ==
-			    cpu_to_node(cpu))
+			if (cpu_to_node(READ_ONCE(dev->queue[i]->cpu)) == cpu_to_node(cpu))
 				pick = i;
 		}
 		cpumask_set_cpu(cpu, mask[pick == n ? next++ % n : pick]);

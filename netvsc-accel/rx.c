@@ -56,7 +56,7 @@ int nva_rx_pool_create(struct nva_queue *q)
 {
 	struct page_pool_params params = {
 		.pool_size = 1024,
-		.nid = cpu_to_node(READ_ONCE(q->hc.channel->target_cpu)),
+		.nid = cpu_to_node(q->cpu),
 		.dev = &q->dev->hdev->device,
 		.flags = PP_FLAG_PAGE_FRAG,
 	};

@@ -61,7 +61,7 @@ static u8 *header_of(struct nva_queue *q, u32 slot)
 int nva_tx_create(struct nva_queue *q, u32 channels)
 {
 	struct nva_device *dev = q->dev;
-	int node = cpu_to_node(READ_ONCE(q->hc.channel->target_cpu));
+	int node = cpu_to_node(q->cpu);
 	u32 sections = min_t(u32, dev->send_sections / channels, NVA_NO_SECTION - 1), i;
 	int err;
 
