@@ -296,6 +296,7 @@ static void setup(struct net_device *ndev, struct hv_device *hdev)
 	ndev->ethtool_ops = &nva_ethtool_ops;
 	ndev->watchdog_timeo = WATCHDOG;
 	ndev->min_mtu = ETH_MIN_MTU;
+	ndev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 	nva_stats_register(dev);
 }
 
