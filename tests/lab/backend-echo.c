@@ -153,35 +153,22 @@ static void echo_close(struct backend *be)
 {
 	struct echo *echo = (struct echo *)be;
 
-	for (unsigned int q = 0; q < be->n_queues; q++)
-		frame_ring_free(&echo->ring[q]);
-	free(echo->ring);
+	frame_rings_free(be->n_queues, echo->ring);
 }
 
 static int echo_open(struct backend *be, struct device_args *args, char *err, size_t n)
 {
 	struct echo *echo = (struct echo *)be;
 	uint64_t depth = 1 << 20;
-	void *rings = NULL;
 	int ret;
 
 	ret = args_u64(args, "depth", FRAME_RING_MIN, 1 << 28, &depth, err, n);
 	if (ret)
 		return ret;
-	ret = -posix_memalign(&rings, 64, be->n_queues * sizeof(*echo->ring));
-	if (ret) {
-		snprintf(err, n, "echo: %s", strerror(-ret));
-		return ret;
-	}
-	memset(rings, 0, be->n_queues * sizeof(*echo->ring));
-	echo->ring = rings;
-	for (unsigned int q = 0; q < be->n_queues && !ret; q++)
-		ret = frame_ring_init(&echo->ring[q], depth);
-	if (ret) {
+	ret = frame_rings_new(be->n_queues, depth, &echo->ring);
+	if (ret)
 		snprintf(err, n, "echo: %u queues of %llu bytes: %s", be->n_queues,
 			 (unsigned long long)depth, strerror(-ret));
-		echo_close(be);
-	}
 	return ret;
 }
 

@@ -183,19 +183,12 @@ static void pair_set_rss(struct backend *be, const struct rss *rss)
 	pthread_rwlock_unlock(&pair->cable->lock);
 }
 
-static void free_rings(struct pair *pair)
-{
-	for (unsigned int q = 0; q < pair->be.n_queues; q++)
-		frame_ring_free(&pair->ring[q]);
-	free(pair->ring);
-}
-
 static void pair_close(struct backend *be)
 {
 	struct pair *pair = (struct pair *)be;
 
 	cable_unplug(pair);
-	free_rings(pair);
+	frame_rings_free(be->n_queues, pair->ring);
 }
 
 static int pair_open(struct backend *be, struct device_args *args, char *err, size_t n)
@@ -203,7 +196,6 @@ static int pair_open(struct backend *be, struct device_args *args, char *err, si
 	struct pair *pair = (struct pair *)be;
 	const char *name = args_str(args, "name", "");
 	uint64_t depth = 1 << 20;
-	void *rings = NULL;
 	int ret;
 
 	ret = args_u64(args, "depth", FRAME_RING_MIN, 1 << 28, &depth, err, n);
@@ -215,16 +207,11 @@ static int pair_open(struct backend *be, struct device_args *args, char *err, si
 		return -EINVAL;
 	}
 	rss_set_default(&pair->rss, RSS_TABLE_MAX);
-	ret = -posix_memalign(&rings, 64, be->n_queues * sizeof(*pair->ring));
+	ret = frame_rings_new(be->n_queues, depth, &pair->ring);
 	if (!ret) {
-		memset(rings, 0, be->n_queues * sizeof(*pair->ring));
-		pair->ring = rings;
-		for (unsigned int q = 0; q < be->n_queues && !ret; q++)
-			ret = frame_ring_init(&pair->ring[q], depth);
-		if (!ret)
-			ret = cable_plug(pair, name);
+		ret = cable_plug(pair, name);
 		if (ret < 0)
-			free_rings(pair);
+			frame_rings_free(be->n_queues, pair->ring);
 	}
 	if (ret >= 0)
 		return 0;

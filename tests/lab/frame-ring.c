@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -18,7 +19,7 @@ struct record {
 
 _Static_assert(sizeof(struct record) <= ALIGN, "a record's head fits any gap");
 
-int frame_ring_init(struct frame_ring *r, size_t size)
+static int frame_ring_init(struct frame_ring *r, size_t size)
 {
 	memset(r, 0, sizeof(*r));
 	if (size < FRAME_RING_MIN)
@@ -42,7 +43,8 @@ int frame_ring_init(struct frame_ring *r, size_t size)
 	return 0;
 }
 
-void frame_ring_free(struct frame_ring *r)
+/* A zeroed ring is fine. */
+static void frame_ring_free(struct frame_ring *r)
 {
 	if (!r->bytes)
 		return;
@@ -148,4 +150,29 @@ bool frame_ring_arm(struct frame_ring *r)
 		return false;
 	woken(r);
 	return true;
+}
+
+int frame_rings_new(unsigned int n, size_t size, struct frame_ring **rings)
+{
+	void *made = NULL;
+	int ret;
+
+	ret = -posix_memalign(&made, 64, n * sizeof(struct frame_ring));
+	if (ret)
+		return ret;
+	memset(made, 0, n * sizeof(struct frame_ring));
+	for (unsigned int i = 0; i < n && !ret; i++)
+		ret = frame_ring_init((struct frame_ring *)made + i, size);
+	if (ret)
+		frame_rings_free(n, made);
+	else
+		*rings = made;
+	return ret;
+}
+
+void frame_rings_free(unsigned int n, struct frame_ring *rings)
+{
+	for (unsigned int i = 0; i < n; i++)
+		frame_ring_free(&rings[i]);
+	free(rings);
 }

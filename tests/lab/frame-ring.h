@@ -3,7 +3,7 @@
  * frame-ring.h: a bounded queue of frames, bytes included, between threads (frame-ring.c).
  *
  * One flat ring of bytes: many producers, one at a time by a lock they hold for a batch; one
- * consumer, who takes frames in place without the lock. Nothing allocates after frame_ring_init().
+ * consumer, who takes frames in place without the lock. Nothing allocates after frame_rings_new().
  */
 #ifndef HVLAB_FRAME_RING_H
 #define HVLAB_FRAME_RING_H
@@ -39,16 +39,17 @@ struct frame_ring {
 };
 
 /**
- * frame_ring_init() - make an empty ring
- * @r: the ring
- * @size: bytes, at least %FRAME_RING_MIN
+ * frame_rings_new() - make one empty ring a queue
+ * @n: queues
+ * @size: bytes of each, at least %FRAME_RING_MIN
+ * @rings: set to the rings
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or a negative errno, with nothing left behind.
  */
-int frame_ring_init(struct frame_ring *r, size_t size);
+int frame_rings_new(unsigned int n, size_t size, struct frame_ring **rings);
 
-/** frame_ring_free() - undo frame_ring_init(); a zeroed ring is fine */
-void frame_ring_free(struct frame_ring *r);
+/** frame_rings_free() - undo frame_rings_new() */
+void frame_rings_free(unsigned int n, struct frame_ring *rings);
 
 /** frame_ring_begin() - producer: start a batch, takes the lock */
 void frame_ring_begin(struct frame_ring *r);

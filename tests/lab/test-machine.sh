@@ -7,25 +7,18 @@
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-hvlab=$(realpath "${1:-$here/hvlab}")
+# shellcheck source-path=SCRIPTDIR source=expect.sh
+. "$here/expect.sh"
 endings=$here/build/bare-endings
 surface=$here/build/bare-surface
-dir=$(mktemp -d "${TMPDIR:-/tmp}/hvlab-machine.XXXXXX")
 mounted=''
+# Called by the trap.
+# shellcheck disable=SC2317
 leave() {
 	[ -z "$mounted" ] || umount "$dir/full"
 	rm -rf "$dir"
 }
 trap leave EXIT
-trap 'exit 1' INT TERM
-cd "$dir"
-passed=0 failed=0 skipped=0
-
-fail() {
-	failed=$((failed + 1))
-	printf 'FAIL %s\n' "$*"
-	sed 's/^/     /' err
-}
 
 # run STATUS TEXT GUEST ARGUMENT OPTION...: the guest ends with STATUS, hvlab says TEXT.
 run() {
@@ -111,8 +104,7 @@ if mount -t tmpfs -o size=8k tmpfs full 2>/dev/null; then
 		fail "a full disk: debris, or the old results are gone"
 	fi
 else
-	skipped=$((skipped + 1))
-	echo "SKIP a full disk: needs root"
+	skip "a full disk: needs root"
 fi
 run 0 'console output is lost' "$endings" console --console /dev/full
 
@@ -123,5 +115,4 @@ if grep -q 'FAILED' err; then
 	fail "hypervisor surface"
 fi
 
-printf '%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
-[ "$failed" -eq 0 ]
+finish

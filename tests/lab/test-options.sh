@@ -6,18 +6,8 @@
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-hvlab=$(realpath "${1:-$here/hvlab}")
-dir=$(mktemp -d "${TMPDIR:-/tmp}/hvlab-options.XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-trap 'exit 1' INT TERM
-cd "$dir"
-passed=0 failed=0 skipped=0
-
-fail() {
-	failed=$((failed + 1))
-	printf 'FAIL %s\n' "$*"
-	sed 's/^/     /' err
-}
+# shellcheck source-path=SCRIPTDIR source=expect.sh
+. "$here/expect.sh"
 
 # refuse STATUS TEXT ARGUMENT...: hvlab ends with STATUS after one line that holds TEXT.
 refuse() {
@@ -39,11 +29,6 @@ refuse() {
 	else
 		passed=$((passed + 1))
 	fi
-}
-
-skip() {
-	skipped=$((skipped + 1))
-	printf 'SKIP %s\n' "$*"
 }
 
 # bytes OFFSET OCTAL FILE: writes bytes into a file, given as for printf %b.
@@ -178,5 +163,4 @@ else
 	skip "not enough memory: needs /dev/kvm"
 fi
 
-printf '%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
-[ "$failed" -eq 0 ]
+finish
