@@ -6,6 +6,8 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
+#include <hv_vmbus_latency.h>
+
 #include "device.h"
 
 /* Transmit completions taken in one poll; received packets are bounded by the NAPI budget. */
@@ -279,7 +281,7 @@ void nva_subchannels_stop(struct nva_device *dev)
 int nva_poll(struct napi_struct *napi, int budget)
 {
 	struct nva_queue *q = container_of(napi, struct nva_queue, napi);
-	u32 completions = 0, packets = 0, bytes = 0;
+	u32 completions = 0, packets = 0, bytes = 0, taken = 0;
 	struct hva_packet packet;
 	struct hva_reader reader;
 	int work = 0, ret = 0;
@@ -289,11 +291,13 @@ int nva_poll(struct napi_struct *napi, int budget)
 	if (!budget)
 		return 0;
 
+	hva_latency_poll(&q->hc);
 	hva_read_begin(&reader, &q->hc);
 	while (work < budget && completions < TX_BUDGET && q->owed_count < NVA_RX_OWED) {
 		ret = hva_read_next(&reader, &packet);
 		if (ret <= 0)
 			break;
+		taken++;
 		switch (packet.type) {
 		case VM_PKT_DATA_USING_XFER_PAGES:
 			work += nva_rx_packet(q, &packet);
@@ -341,8 +345,11 @@ int nva_poll(struct napi_struct *napi, int budget)
 			return min(work, budget - 1);
 		}
 	}
-	if (work >= budget || completions >= TX_BUDGET)
+	if (work >= budget || completions >= TX_BUDGET) {
+		hva_latency_done(&q->hc, taken, false);
 		return budget;
+	}
+	hva_latency_done(&q->hc, taken, true);
 	if (napi_complete_done(napi, work) && hva_read_unmask(&q->hc) && napi_schedule_prep(napi)) {
 		hva_read_mask(&q->hc);
 		__napi_schedule(napi);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hv_vmbus_accel: the module around ring.c and channel.c. It drives no device itself.
+ * hv_vmbus_accel: the module around ring.c, channel.c and latency.c. It drives no device itself.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -10,6 +10,7 @@
 #include <linux/printk.h>
 #include <asm/mshyperv.h>
 
+#include "latency.h"
 #include "ring.h"
 
 bool hva_copy_packets;
@@ -23,12 +24,14 @@ static int __init hv_vmbus_accel_init(void)
 		hva_copy_packets = true;
 	if (hva_copy_packets)
 		pr_info("inbound packets are copied\n");
+	hva_latency_init();
 	return 0;
 }
 module_init(hv_vmbus_accel_init);
 
 static void __exit hv_vmbus_accel_exit(void)
 {
+	hva_latency_exit();
 }
 module_exit(hv_vmbus_accel_exit);
 
