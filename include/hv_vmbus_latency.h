@@ -10,8 +10,27 @@
 
 #include <hv_vmbus_accel.h>
 
+/*
+ * hva_latency_on - are histograms on? Not until someone writes to the debugfs file.
+ */
 DECLARE_STATIC_KEY_FALSE(hva_latency_on);
+
+/**
+ * __hva_latency_poll() - hva_latency_poll() while histograms are on
+ * @hc: attached channel
+ *
+ * Context: as there.
+ */
 void __hva_latency_poll(const struct hva_channel *hc);
+
+/**
+ * __hva_latency_done() - hva_latency_done() while histograms are on
+ * @hc: attached channel
+ * @packets: as there
+ * @idle: as there
+ *
+ * Context: as there.
+ */
 void __hva_latency_done(const struct hva_channel *hc, u32 packets, bool idle);
 
 /**

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How the channels of this machine behave, in-tree drivers' too: one histogram a channel and metric.
+ * How the channels of this machine behave, in-tree drivers' too: a histogram a channel and metric.
  *
  *	/sys/kernel/debug/hv_vmbus_accel/latency/enable		0 (default) or 1
  *	/sys/kernel/debug/hv_vmbus_accel/latency/channels	the table, docs/latency.md
@@ -84,6 +84,7 @@ struct observed {
 	struct histogram of[METRICS];
 };
 
+/* Are histograms on? The drivers' hooks in hv_vmbus_latency.h ask. */
 DEFINE_STATIC_KEY_FALSE(hva_latency_on);
 EXPORT_SYMBOL_GPL(hva_latency_on);
 
@@ -94,9 +95,9 @@ static struct observed **table; /* by relid; entries stay until reset or unload 
 static struct tracepoint *chan_sched, *on_event;
 static bool enabled;
 
-static void add(struct observed *o, enum metric metric, u64 value)
+static void add(struct observed *o, enum metric which, u64 value)
 {
-	struct histogram *h = &o->of[metric];
+	struct histogram *h = &o->of[which];
 	u32 b = min_t(u32, fls64(value), BUCKETS - 1);
 
 	WRITE_ONCE(h->count, h->count + 1);
@@ -364,16 +365,15 @@ static int reset_set(void *unused, u64 value)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(reset_fops, NULL, reset_set, "%llu\n");
 
-static void show_metric(struct seq_file *seq, u32 relid, const struct observed *o,
-			enum metric metric)
+static void show_metric(struct seq_file *seq, u32 relid, const struct observed *o, u32 which)
 {
-	const struct histogram *h = &o->of[metric];
+	const struct histogram *h = &o->of[which];
 	u32 b;
 
 	if (!READ_ONCE(h->count))
 		return;
 	seq_printf(seq, "%pUl %u %u %u %s %llu %llu %llu", &o->device, o->sub, relid, o->cpu,
-		   metric_name[metric], READ_ONCE(h->count), READ_ONCE(h->sum), READ_ONCE(h->max));
+		   metric_name[which], READ_ONCE(h->count), READ_ONCE(h->sum), READ_ONCE(h->max));
 	for (b = 0; b < BUCKETS; b++)
 		if (READ_ONCE(h->bucket[b]))
 			seq_printf(seq, " %llu:%llu", b ? 1ull << (b - 1) : 0,
@@ -383,13 +383,14 @@ static void show_metric(struct seq_file *seq, u32 relid, const struct observed *
 
 static int channels_show(struct seq_file *seq, void *unused)
 {
+	const struct observed *o;
 	u32 relid, metric;
 
 	seq_puts(seq, "# device sub relid cpu metric count sum max at_least:count...\n");
 	mutex_lock(&latency_lock);
 	for (relid = 0; table && relid < RELIDS; relid++) {
-		const struct observed *o = smp_load_acquire(&table[relid]);
-
+		/* pairs with observe() */
+		o = smp_load_acquire(&table[relid]);
 		for (metric = 0; o && metric < METRICS; metric++)
 			show_metric(seq, relid, o, metric);
 	}

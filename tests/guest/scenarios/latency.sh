@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2034,SC2154
 # Histograms of the channels: both drivers' interrupts, our reader's waits, runs and batches; off and on.
 #: cpus=2 deadline=120
 #: --net @nic@,id=net0,queues=@CPUS@,backend=tap:ifname=lab0

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+/* hvaccel: the command that people type. */
+#include <stdio.h>
+#include <string.h>
+
+#include "hvaccel.h"
+
+static const struct {
+	const char *name;
+	int (*main)(int argc, char **argv);
+	const char *what;
+} command[] = {
+	{ "placement", placement_main, "which processor each VMBus channel interrupts" },
+};
+
+#define COMMANDS (sizeof(command) / sizeof(command[0]))
+
+static void usage(FILE *to)
+{
+	fprintf(to, "usage: hvaccel COMMAND [OPTION...]\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(to, "  %-12s %s\n", command[i].name, command[i].what);
+	fprintf(to, "  %-12s %s\n", "version", "of this program");
+	fprintf(to, "`hvaccel COMMAND --help` tells its options; hvaccel(8) has all of it.\n");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		usage(stderr);
+		return STATUS_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		usage(stdout);
+		return STATUS_OK;
+	}
+	if (!strcmp(argv[1], "version") || !strcmp(argv[1], "--version")) {
+		printf("hvaccel %s\n", HVACCEL_VERSION);
+		return STATUS_OK;
+	}
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (!strcmp(argv[1], command[i].name))
+			return command[i].main(argc - 1, argv + 1);
+	fprintf(stderr, "hvaccel: no command '%s' (see hvaccel --help)\n", argv[1]);
+	return STATUS_USAGE;
+}

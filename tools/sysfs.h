@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * sysfs.h: files of /sys and /proc of this machine or of a saved tree (sysfs.c), and CPU lists.
+ */
+#ifndef HVACCEL_SYSFS_H
+#define HVACCEL_SYSFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CPUS_MAX 1024
+
+/* struct cpus - a set of processors */
+struct cpus {
+	bool has[CPUS_MAX];
+};
+
+/** sysfs_root() - look below @dir instead of /; set once, before anything is read */
+void sysfs_root(const char *dir);
+
+/**
+ * sysfs_read() - the first line of a file
+ * @text: filled, without the line's end
+ * @size: room in @text
+ * @fmt: path below the root
+ *
+ * Return: 0 or a negative errno.
+ */
+int sysfs_read(char *text, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** sysfs_read_long() - a number; @missing where there is none */
+long sysfs_read_long(long missing, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * sysfs_read_cpus() - a list like "0-3,8"
+ * @cpus: filled; empty when the file is not there or empty
+ * @fmt: path below the root
+ *
+ * Return: 0, -ENOENT where the file is not there, -EINVAL when it holds no list.
+ */
+int sysfs_read_cpus(struct cpus *cpus, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/** sysfs_write() - a value into a file; 0 or a negative errno */
+int sysfs_write(const char *value, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * sysfs_list() - names in a directory, sorted
+ * @fmt: path below the root
+ *
+ * Return: NULL-terminated, to be freed with sysfs_list_free(); empty where there is no directory.
+ */
+char **sysfs_list(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void sysfs_list_free(char **names);
+
+/** sysfs_link() - last part of where a symbolic link points, "" where there is none */
+void sysfs_link(char *name, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** cpus_parse() - "0-3,8" into a set; false when it is no such list or names a number too high */
+bool cpus_parse(struct cpus *cpus, const char *text);
+
+/** cpus_count() - members of a set */
+unsigned int cpus_count(const struct cpus *cpus);
+
+#endif
