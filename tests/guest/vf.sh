@@ -85,8 +85,8 @@ packets() {
 
 # moves_over OBJECT COMMAND...: a step whose packets take that path, both ways, and not the other.
 moves_over() {
-	over=$1
-	[ "$over" = vf0 ] && other=net0 || other=vf0
+	over=$1 other=vf0
+	[ "$over" != vf0 ] || other=net0
 	shift
 	packets "$over"
 	over_tx=$tx over_rx=$rx

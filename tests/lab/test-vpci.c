@@ -84,7 +84,9 @@ static void bars_and_window(void)
 	mmio(WINDOW + VPCI_WINDOW_CONFIG + 4, 2, true, 6);
 	mmio(WINDOW, 4, true, 0);
 	CHECK(cfg(4, 2) == 0, "a write to another slot");
-	CHECK(mmio(WINDOW, 4, false, 0) == UINT32_MAX);
+	CHECK(mmio(WINDOW, 4, false, 0) == UINT32_MAX && mmio(WINDOW + 4, 2, false, 0) == 0xffff);
+	mmio(WINDOW + 4, 2, true, 6);
+	CHECK(cfg(4, 2) == 0, "a write to the page of the slot");
 	CHECK(mmio(WINDOW + VPCI_WINDOW_CONFIG + 2, 4, false, 0) == UINT32_MAX);
 	CHECK(mmio(WINDOW + VPCI_WINDOW_CONFIG, 8, false, 0) == UINT64_MAX);
 	/* A narrow write does not select. */
@@ -464,6 +466,10 @@ static void bad_interrupts(void)
 	const uint32_t invalid = VPCI_STATUS_INVALID_PARAMETER;
 	struct vpci_interrupt irq, none = { .data = 0x77000300, .address = 0xfee00000 };
 	struct vpci_retarget call = { .source = 2, .vector = 0x50, .mask_or_format = 1 };
+	struct {
+		struct vpci_retarget call;
+		uint64_t banks, bank;
+	} __attribute__((packed)) other;
 	unsigned int i;
 
 	make("t,serial=1");
@@ -500,8 +506,11 @@ static void bad_interrupts(void)
 	call.flags = VPCI_TARGET_SET;
 	call.mask_or_format = 0;
 	CHECK(retarget(retarget_object, &call, sizeof(call)), "a set that ends before its banks");
-	call.mask_or_format = 7;
-	CHECK(retarget(retarget_object, &call, sizeof(call)), "a set of another format");
+	other.call = call;
+	other.call.mask_or_format = 7;
+	other.banks = 1;
+	other.bank = 1;
+	CHECK(retarget(retarget_object, &other, sizeof(other)), "a set of another format");
 	call.mask_or_format = 1;
 	CHECK(!retarget(retarget_object, &call, sizeof(call)), "all of them");
 	for (i = 1; i < VPCI_INTERRUPTS; i++)
@@ -517,8 +526,11 @@ static void bad_blocks(void)
 	struct vpci_write_block write = { .type = VPCI_WRITE_BLOCK };
 	struct vpci_read_block read = { .type = VPCI_READ_BLOCK, .bytes = 8, .block = VPCI_BLOCKS };
 	struct vpci_power power = { .type = VPCI_POWER_CHANGE, .state = 3 };
-	uint32_t head = offsetof(struct vpci_write_block, data), invalid = VPCI_STATUS_INVALID_PARAMETER;
+	const uint32_t head = offsetof(struct vpci_write_block, data);
+	const uint32_t invalid = VPCI_STATUS_INVALID_PARAMETER;
+	uint8_t longer[head + 200];
 
+	memset(longer, 0, sizeof(longer));
 	make("t,serial=1");
 	bring_up(VPCI_V1_4);
 	bad("vpci-block", invalid, &read, sizeof(read));
@@ -532,8 +544,9 @@ static void bad_blocks(void)
 	bad("vpci-block", invalid, &write, head + 8);
 	write.bytes = 100; /* and 16 are there */
 	bad("vpci-block", invalid, &write, head + 16);
-	write.bytes = 200;
-	bad("vpci-block", invalid, &write, sizeof(write));
+	write.bytes = 200; /* which are there, but no block has them */
+	memcpy(longer, &write, sizeof(write));
+	bad("vpci-block", invalid, longer, sizeof(longer));
 	write.bytes = 8;
 	write.block = VPCI_BLOCKS;
 	bad("vpci-block", invalid, &write, head + 8);

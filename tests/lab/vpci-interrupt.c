@@ -41,7 +41,7 @@ static struct vpci_composed *find(struct vpci *v, uint64_t address, uint32_t dat
 	uint32_t index = data >> DATA_INDEX & (VPCI_INTERRUPTS - 1);
 	struct vpci_composed *c = &v->irq.one[index];
 
-	if (!c->n || c->address != address || data < c->data || data - c->data >= c->n)
+	if (c->address != address || data < c->data || data - c->data >= c->n)
 		return NULL;
 	return c;
 }

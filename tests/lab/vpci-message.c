@@ -55,8 +55,7 @@ static void query_version(struct vpci *v, const struct vpci_mail *mail)
 	if (v->version)
 		judge(v->v.name, "vpci-version-twice", "version %#x asked for after %#x",
 		      msg->version, v->version);
-	if (msg->version < v->opt.version_min || msg->version > v->opt.version_max ||
-	    msg->version < VPCI_V1_1 || msg->version > VPCI_V1_6) {
+	if (msg->version < v->opt.version_min || msg->version > v->opt.version_max) {
 		reply.status = VPCI_STATUS_REVISION_MISMATCH;
 		reply.version = v->opt.version_max;
 		stat_inc(&v->refused);
@@ -354,8 +353,8 @@ void vpci_handle(struct vpci *v, const struct vpci_mail *mail)
 	const struct kind *kind;
 	const char *why;
 
-	memcpy(&type, mail->bytes, sizeof(type)); /* the mail has room for more than that */
-	kind = mail->len < sizeof(type) ? NULL : kind_of(type);
+	memcpy(&type, mail->bytes, sizeof(type)); /* behind what came, a mail is zeros */
+	kind = kind_of(type);
 	log_debug("%s: <- vPCI %#x, %u bytes", v->v.name, type - VPCI_BASE, mail->len);
 	stat_inc(&v->messages);
 	why = wrong(v, kind, mail, &status);

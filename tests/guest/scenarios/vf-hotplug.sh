@@ -15,8 +15,7 @@ address "$nics"
 vf_up "$nics"
 moves_over vf0 echo_test
 
-# Packets of a second stream that are lost while the VF goes are TCP's to send again; the stream
-# itself may not end.
+# What is lost while the VF goes is TCP's to send again; the stream itself may not end.
 round=0
 while [ "$round" -lt "$ROUNDS" ]; do
 	for way in remove rescind 'rescind abrupt'; do

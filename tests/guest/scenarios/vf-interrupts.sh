@@ -28,7 +28,6 @@ address "$nics"
 vf_up "$nics"
 function=/sys/bus/pci/devices/0021:00:00.0
 same "NUMA node" "$NODE" "$(cat "$function/numa_node")"
-result queues "$(ls "/sys/class/net/$vf/queues" | tr '\n' ' ')"
 irqs=$(ls "$function/msi_irqs")
 # The configuration's interrupt, one for each queue of either direction; the last is not used.
 at_least "interrupts" $((CPUS + 1)) "$(echo "$irqs" | wc -l)"
@@ -45,7 +44,7 @@ for irq in $irqs; do
 	echo "$last" >"/proc/irq/$irq/smp_affinity_list" 2>/dev/null || note "IRQ $irq cannot be moved"
 done
 # An interrupt moves when it comes for the next time.
-run ping -q -f -c 100 -w 5 "$peer4"
+run ping -q -f -c 100 -w 20 "$peer4"
 iperf3 -c "$peer4" -t 2 -P "$CPUS" >/dev/null 2>&1 </dev/null || fail "iperf3"
 iperf3 -c "$peer4" -t 2 -P "$CPUS" -R >/dev/null 2>&1 </dev/null || fail "iperf3 -R"
 deliveries before
