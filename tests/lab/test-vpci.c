@@ -320,6 +320,16 @@ static void surprise(void)
 	bring_up(VPCI_V1_4);
 	place_bars();
 	CHECK(mmio(BAR0, 4, false, 0) == 0x55);
+	/* By a fault, and not by an order: its owner hears of it all the same. */
+	owner_told = -1;
+	vmbus_rescind(&v->v, true);
+	pump();
+	CHECK(owner_told == 0);
+	v->v.ops->released(&v->v);
+	pump();
+	CHECK(!verb1("add"));
+	bring_up(VPCI_V1_4);
+	place_bars();
 	/* Rescinded and not pulled: it works until the guest closes its channel. */
 	CHECK(!verb1("rescind") && mmio(BAR0, 4, false, 0) == 0x55 && cfg(0, 2) == 0x1af4);
 	close_channel();
@@ -616,6 +626,13 @@ static void faults(void)
 	CHECK(ask_plain(&read, sizeof(read)) == ABSENT);
 	time_passes();
 	CHECK(host_says(other, sizeof(other)) == VMBUS_PKT_COMPLETION);
+	/* Only so many are held back. */
+	for (i = 0; i < 2 * VPCI_LATE_MAX; i++)
+		send_only(&read, sizeof(read), true);
+	time_passes();
+	for (n = 0; host_says(other, sizeof(other)); n++)
+		;
+	CHECK(n == VPCI_LATE_MAX, "%u", n);
 	fault_armed[fault_where] = false;
 	place_bars();
 	set_cfg(fn->msix.cap + 2, 2, 0x8000);

@@ -233,7 +233,7 @@ static void run_handle(struct loop_work *work)
 {
 	struct vpci *v = container_of(work, struct vpci, handle_work);
 	struct vpci_mail mail;
-	bool reset, halt, got;
+	bool reset, halt;
 
 	for (;;) {
 		pthread_mutex_lock(&v->lock);
@@ -241,12 +241,10 @@ static void run_handle(struct loop_work *work)
 		halt = v->halt_wanted;
 		v->reset_wanted = false;
 		v->halt_wanted = false;
-		got = !reset && v->n_mail;
-		if (got) {
+		if (!reset && v->n_mail) {
 			mail = v->mail[v->mail_head];
 			v->mail_head = (v->mail_head + 1) % VPCI_MAILS;
 			v->n_mail--;
-			got = mail.session == v->session;
 			if (v->blocked)
 				loop_post(v->io, &v->take_work);
 			v->blocked = false;
@@ -255,9 +253,10 @@ static void run_handle(struct loop_work *work)
 			return;
 		}
 		pthread_mutex_unlock(&v->lock);
+		/* Should the session end now, what the mail changes is undone by the reset. */
 		if (reset)
 			reset_session(v, halt);
-		else if (got)
+		else
 			receive(v, &mail);
 	}
 }
@@ -542,10 +541,13 @@ static int verb_state(struct vpci *v, char *answer, size_t n)
 {
 	uint32_t version = __atomic_load_n(&v->version, __ATOMIC_RELAXED);
 
-	snprintf(answer, n, "offered=%d present=%d version=%u.%u d0=%d ejected=%llu removals=%llu",
-		 !v->v.absent, !v->v.absent && !absent(v), version >> 16, version & 0xffff, v->d0,
+	snprintf(answer, n,
+		 "offered=%d present=%d version=%u.%u d0=%d ejected=%llu removals=%llu config_reads=%llu",
+		 !v->v.absent, !v->v.absent && !absent(v), version >> 16, version & 0xffff,
+		 __atomic_load_n(&v->d0, __ATOMIC_RELAXED),
 		 (unsigned long long)stat_read(&v->ejected),
-		 (unsigned long long)stat_read(&v->removals));
+		 (unsigned long long)stat_read(&v->removals),
+		 (unsigned long long)stat_read(&v->window.reads));
 	return 0;
 }
 

@@ -29,6 +29,19 @@ within() {
 	done
 }
 
+# config_reads: accesses to the VF's configuration space so far, as the lab has counted them.
+config_reads() {
+	! tell "do vf0 state" || word config_reads
+}
+
+# While pci-hyperv waits for an interrupt to be composed it reads the vendor id again and again, with
+# interrupts off.
+busy_at() {
+	reads=$(config_reads)
+	sleep 1
+	[ "$(config_reads)" -le $((reads + 10)) ] || echo hv_pci_polls
+}
+
 traffic() {
 	ping -q -f -c 200 -s 1000 -W 1 -w 5 10.55.0.1
 	timeout 4 iperf3 -c 10.55.0.1 -t 1
