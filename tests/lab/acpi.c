@@ -272,6 +272,9 @@ static void write_vmbus(struct aml *a, const struct vm *vm)
 	aml_name_string(a, "_HID", "VMBus");
 	aml_name_integer(a, "_UID", 0);
 	aml_name_integer(a, "_STA", 0xf);
+	/* Empty, but Linux looks for the windows above only when there is one. */
+	aml_resources(a, "_CRS");
+	aml_resources_end(a);
 	aml_end(a);
 	aml_end(a);
 }

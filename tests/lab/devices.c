@@ -13,12 +13,16 @@
 extern const struct device_type vmbus_type;
 extern const struct device_type netvsp_type;
 extern const struct device_type virtio_net_type;
+extern const struct device_type vf_virtio_type;
+extern const struct device_type vpci_virtio_type;
 
 static const struct device_type *const types[] = {
 	/* always-there ones first */
 	&vmbus_type,
 	&netvsp_type,
 	&virtio_net_type,
+	&vf_virtio_type,
+	&vpci_virtio_type,
 	NULL,
 };
 

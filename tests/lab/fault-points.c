@@ -4,6 +4,7 @@
 #include "nvsp-wire.h"
 #include "rndis-wire.h"
 #include "vmbus-wire.h"
+#include "vpci-wire.h"
 
 #define F(type, member, label)                                                                     \
 	{                                                                                          \
@@ -223,6 +224,78 @@ static const struct fault_field rndis_info[] = {
 	END,
 };
 
+static const struct fault_field vf_association[] = {
+	F(struct nvsp_vf_association, type, "type"),
+	F(struct nvsp_vf_association, allocated, "allocated"),
+	F(struct nvsp_vf_association, serial, "serial"),
+	END,
+};
+
+static const struct fault_field vpci_header[] = {
+	F(struct vpci_header, type, "type"),
+	END,
+};
+
+static const struct fault_field vpci_status[] = {
+	F(struct vpci_status, status, "status"),
+	END,
+};
+
+static const struct fault_field vpci_version[] = {
+	F(struct vpci_version_answer, status, "status"),
+	F(struct vpci_version_answer, version, "version"),
+	END,
+};
+
+static const struct fault_field vpci_relations[] = {
+	F(struct vpci_relations, type, "type"),
+	F(struct vpci_relations, n, "count"),
+	F(struct vpci_relations, function[0].vendor, "vendor"),
+	F(struct vpci_relations, function[0].device, "device"),
+	F(struct vpci_relations, function[0].class, "class"),
+	F(struct vpci_relations, function[0].slot, "slot"),
+	F(struct vpci_relations, function[0].serial, "serial"),
+	F(struct vpci_relations, function[0].flags, "flags"),
+	F(struct vpci_relations, function[0].node, "node"),
+	END,
+};
+
+static const struct fault_field vpci_requirements[] = {
+	F(struct vpci_requirements_answer, status, "status"),
+	F(struct vpci_requirements_answer, bar[0], "bar0"),
+	F(struct vpci_requirements_answer, bar[1], "bar1"),
+	F(struct vpci_requirements_answer, bar[2], "bar2"),
+	END,
+};
+
+static const struct fault_field vpci_interrupt[] = {
+	F(struct vpci_interrupt_answer, status, "status"),
+	F(struct vpci_interrupt_answer, interrupt.n_vectors, "vectors"),
+	F(struct vpci_interrupt_answer, interrupt.data, "data"),
+	F(struct vpci_interrupt_answer, interrupt.address, "address"),
+	END,
+};
+
+static const struct fault_field vpci_power[] = {
+	F(struct vpci_power_answer, status, "status"),
+	F(struct vpci_power_answer, slot, "slot"),
+	F(struct vpci_power_answer, state, "state"),
+	END,
+};
+
+static const struct fault_field vpci_slot[] = {
+	F(struct vpci_slot, type, "type"),
+	F(struct vpci_slot, slot, "slot"),
+	END,
+};
+
+static const struct fault_field vpci_invalidate[] = {
+	F(struct vpci_invalidate, type, "type"),
+	F(struct vpci_invalidate, slot, "slot"),
+	F(struct vpci_invalidate, mask, "mask"),
+	END,
+};
+
 static const struct fault_field synic_message[] = {
 	{ .name = "type", .offset = 0, .size = 4 },
 	{ .name = "size", .offset = 4, .size = 1 },
@@ -303,6 +376,12 @@ const struct fault_point_info fault_points[FAULT_POINTS] = {
 	[FAULT_NETVSP_RELEASE] = { "netvsp.release",
 		"the guest completes a transfer page packet; drop: its sections stay taken", DROP,
 		NULL },
+	[FAULT_NETVSP_VF_ASSOCIATION] = { "netvsp.vf_association",
+		"the guest is told that a VF has come or gone", MESSAGE | RESCIND,
+		vf_association },
+	[FAULT_NETVSP_SWITCH] = { "netvsp.switch_data_path",
+		"completion of a switch of the data path", DROP | DELAY | DUPLICATE | RESCIND,
+		NULL },
 
 	[FAULT_RNDIS_INIT_COMPLETE] = { "rndis.init_complete",
 		"answer to RNDIS INITIALIZE", MESSAGE | STATUS | RESCIND, rndis_init },
@@ -320,4 +399,38 @@ const struct fault_point_info fault_points[FAULT_POINTS] = {
 		"header of one received frame", CORRUPT, rndis_data },
 	[FAULT_RNDIS_PPI] = { "rndis.ppi",
 		"one per-packet info of a received frame", CORRUPT, rndis_info },
+
+	[FAULT_VPCI_RECEIVE] = { "vpci.receive",
+		"a message of the guest, before it takes effect", DROP | DELAY | CORRUPT | RESCIND,
+		vpci_header },
+	[FAULT_VPCI_VERSION] = { "vpci.version",
+		"answer to a vPCI version", MESSAGE | STATUS | RESCIND, vpci_version },
+	[FAULT_VPCI_RELATIONS] = { "vpci.relations",
+		"the guest is told what is on the bus", MESSAGE | RESCIND, vpci_relations },
+	[FAULT_VPCI_REQUIREMENTS] = { "vpci.requirements",
+		"answer to the query for BARs", MESSAGE | STATUS | RESCIND, vpci_requirements },
+	[FAULT_VPCI_D0_ENTRY] = { "vpci.d0_entry",
+		"answer to D0 ENTRY", MESSAGE | STATUS | RESCIND, vpci_status },
+	[FAULT_VPCI_D0_EXIT] = { "vpci.d0_exit",
+		"answer to D0 EXIT", MESSAGE | STATUS | RESCIND, vpci_status },
+	[FAULT_VPCI_ASSIGNED] = { "vpci.assigned",
+		"answer to the resources that the guest assigned", MESSAGE | STATUS | RESCIND,
+		vpci_status },
+	[FAULT_VPCI_INTERRUPT] = { "vpci.interrupt",
+		"answer to the request for an interrupt", MESSAGE | STATUS | RESCIND,
+		vpci_interrupt },
+	[FAULT_VPCI_POWER] = { "vpci.power",
+		"answer to a change of power", MESSAGE | STATUS | RESCIND, vpci_power },
+	[FAULT_VPCI_EJECT] = { "vpci.eject",
+		"the guest is asked to let go of a function", MESSAGE | RESCIND, vpci_slot },
+	[FAULT_VPCI_READ_BLOCK] = { "vpci.read_block",
+		"answer to a read of a configuration block", MESSAGE | STATUS | RESCIND,
+		vpci_status },
+	[FAULT_VPCI_WRITE_BLOCK] = { "vpci.write_block",
+		"answer to a write of a configuration block", MESSAGE | STATUS | RESCIND,
+		vpci_status },
+	[FAULT_VPCI_INVALIDATE] = { "vpci.invalidate",
+		"configuration blocks are invalidated", MESSAGE | RESCIND, vpci_invalidate },
+	[FAULT_VPCI_MSI] = { "vpci.msi",
+		"a function behind vPCI interrupts", DROP | DUPLICATE, NULL },
 };

@@ -78,6 +78,8 @@ static void start(void)
 {
 	int err = loop_start(vm.control);
 
+	if (!err)
+		err = loop_start(vm.slow);
 	for (unsigned int i = 0; !err && i < vm.n_io; i++)
 		err = loop_start(vm.io[i]);
 	if (err)
@@ -175,7 +177,8 @@ static bool last_snapshot(void)
 
 static void stop_loops(void)
 {
-	/* The control loop first: it may wait for the others, not they for it. */
+	/* Each may wait for those after it, not the other way round. */
+	loop_stop(vm.slow);
 	loop_stop(vm.control);
 	for (unsigned int i = 0; i < vm.n_io; i++)
 		loop_stop(vm.io[i]);

@@ -26,6 +26,17 @@ static const struct vmbus_guid nic_type = { {
 static struct netvsp *nics[NICS_MAX];
 static unsigned int n_nics;
 
+struct netvsp *netvsp_find(const char *id)
+{
+	unsigned int i;
+
+	for (i = 0; i < n_nics; i++) {
+		if (!strcmp(nics[i]->v.name, id))
+			return nics[i];
+	}
+	return NULL;
+}
+
 bool netvsp_can_receive(const struct netvsp *dev)
 {
 	return dev->filter && dev->link_up && dev->initialized && dev->recv.gpadl &&
@@ -140,6 +151,8 @@ static void op_close(struct vmbus_channel *ch)
 	if (!ch->index)
 		netvsp_session_reset(dev);
 	pthread_rwlock_unlock(&dev->lock);
+	if (!ch->index)
+		netvsp_vf_session_end(dev);
 	/* What had begun in the loop before the channel was gone has ended after this. */
 	loop_call(nc->loop, pass, NULL);
 }
@@ -221,10 +234,28 @@ static int verb_state(struct netvsp *dev, char *answer, size_t n)
 	pthread_rwlock_rdlock(&dev->lock);
 	for (q = 0; q < dev->opt.queues; q++)
 		open += !!dev->chan[q]->ch;
-	snprintf(answer, n, "present=%d nvsp=%#x channels=%u queues=%u mtu=%u filter=%#x link=%s",
+	snprintf(answer, n,
+		 "present=%d nvsp=%#x channels=%u queues=%u mtu=%u filter=%#x link=%s path=%s",
 		 !dev->v.absent, dev->nvsp, open, dev->n_queues, dev->mtu, dev->filter,
-		 dev->link_up ? "up" : "down");
+		 dev->link_up ? "up" : "down", netvsp_vf_path(dev));
 	pthread_rwlock_unlock(&dev->lock);
+	return 0;
+}
+
+/* What went over the synthetic path, whatever the backend counts. */
+static int verb_counters(struct netvsp *dev, char *answer, size_t n)
+{
+	uint64_t tx = 0, rx = 0;
+	unsigned int q;
+
+	for (q = 0; q < dev->opt.queues; q++) {
+		tx += stat_read(&dev->chan[q]->stats.tx_packets);
+		rx += stat_read(&dev->chan[q]->stats.rx_packets);
+	}
+	snprintf(answer, n, "tx_packets=%llu rx_packets=%llu to_vf=%llu to_synthetic=%llu",
+		 (unsigned long long)tx, (unsigned long long)rx,
+		 (unsigned long long)stat_read(&dev->switches_to_vf),
+		 (unsigned long long)stat_read(&dev->switches_to_synthetic));
 	return 0;
 }
 
@@ -247,10 +278,13 @@ static int verb(void *o, int argc, char **argv, char *answer, size_t n)
 		return verb_revoke(dev, !strcmp(argv[0], "revoke-recv"));
 	if (!strcmp(argv[0], "state"))
 		return verb_state(dev, answer, n);
+	if (!strcmp(argv[0], "counters"))
+		return verb_counters(dev, answer, n);
 	if (!strcmp(argv[0], dev->backend->ops->name))
 		return backend_verb(dev->backend, argc - 1, argv + 1, answer, n);
 	snprintf(answer, n,
-		 "link up|down, rescind [abrupt], reoffer, revoke-recv, revoke-send, state, %s",
+		 "link up|down, rescind [abrupt], reoffer, revoke-recv, revoke-send, state, "
+		 "counters, %s",
 		 dev->backend->ops->name);
 	return -EINVAL;
 }
@@ -310,6 +344,7 @@ static void dump(void *o, struct json_object *into)
 	stats_put_stat(into, "oids", &dev->oids);
 	stats_put_stat(into, "indications", &dev->indications);
 	stats_put_stat(into, "replies_lost", &dev->replies_lost);
+	netvsp_vf_dump(dev, into);
 	channels = stats_put_array(into, "channels");
 	for (q = 0; q < dev->opt.queues; q++) {
 		one = json_object_new_object();

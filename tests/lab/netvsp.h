@@ -7,6 +7,7 @@
  *	netvsp-tx.c	 guest to backend: rings, send sections, RNDIS packets
  *	netvsp-rx.c	 backend to guest: filters, RSS, transfer page packets
  *	netvsp-section.c who owns which part of the receive buffer
+ *	netvsp-vf.c	 its VF, and which of the two receives
  *
  * Threads: each channel's packets are handled in that channel's I/O loop, with netvsp.lock held
  * for reading. Whatever changes the session (control messages, open, close, verbs) holds it for
@@ -28,6 +29,8 @@
 #include "rndis-wire.h"
 #include "stats.h"
 #include "vmbus.h"
+
+struct netvsp_vf;
 
 #define NETVSP_BATCH	       BACKEND_BATCH
 #define NETVSP_SEND_SECTION    6144u
@@ -187,6 +190,7 @@ struct netvsp_channel {
  * @initialized: RNDIS INITIALIZE was done
  * @filter: NDIS packet filter, 0 = nothing is received
  * @n_queues: channels that the guest asked for and got
+ * @vf: its VF, NULL: none; set before the loops run
  * @rx_stalled: queues that wait for room in the guest, a bit each; atomic
  */
 struct netvsp {
@@ -210,6 +214,9 @@ struct netvsp {
 	unsigned int n_queues;
 	struct rss rss;
 
+	struct netvsp_vf *vf;
+	stat_t vf_associations;
+	stat_t switches_to_vf, switches_to_synthetic, switches_refused;
 	uint64_t rx_stalled;
 	pthread_mutex_t reply_lock;
 	struct netvsp_reply *reply_first;
@@ -240,6 +247,30 @@ void netvsp_session_reset(struct netvsp *dev);
 
 /** netvsp_apply_rss() - tell the backend of queues, RSS and offloads. Lock held for writing. */
 void netvsp_apply_rss(struct netvsp *dev);
+
+/** netvsp_find() - a NIC by its id, or NULL */
+struct netvsp *netvsp_find(const char *id);
+
+/* netvsp-vf.c */
+
+/** netvsp_vf_announce() - RNDIS is initialized: tell the guest of its VF. Lock held for writing. */
+void netvsp_vf_announce(struct netvsp *dev);
+
+/** netvsp_vf_session_end() - without a driver the data path is synthetic. Control loop, no lock. */
+void netvsp_vf_session_end(struct netvsp *dev);
+
+/**
+ * netvsp_vf_switch() - SWITCH_DATA_PATH. Lock held.
+ *
+ * Return: true: completed when it is done, if @wanted; false: nothing is to be done for it.
+ */
+bool netvsp_vf_switch(struct netvsp *dev, uint32_t active, uint64_t txid, bool wanted);
+
+/** netvsp_vf_path() - "synthetic" or "vf" */
+const char *netvsp_vf_path(const struct netvsp *dev);
+
+/** netvsp_vf_dump() - numbers of the VF and the data path */
+void netvsp_vf_dump(struct netvsp *dev, struct json_object *into);
 
 /* nvsp.c */
 

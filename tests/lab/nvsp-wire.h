@@ -147,9 +147,18 @@ struct nvsp_send_table {
 	uint32_t entry[NVSP_SEND_TABLE_SIZE];
 } __attribute__((packed));
 
+struct nvsp_vf_association {
+	uint32_t type;
+	uint32_t allocated;	/* 1: a VF has come, 0: it has gone */
+	uint32_t serial;	/* of its PCI slot */
+} __attribute__((packed));
+
+#define NVSP_PATH_SYNTHETIC	0u
+#define NVSP_PATH_VF		1u
+
 struct nvsp_switch_data_path {
 	uint32_t type;
-	uint32_t active;
+	uint32_t active;	/* NVSP_PATH_* */
 } __attribute__((packed));
 
 #endif

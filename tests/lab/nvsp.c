@@ -329,6 +329,11 @@ void nvsp_handle(struct netvsp_channel *nc, const void *msg, uint32_t len, uint6
 		case NVSP_REVOKE_SEND_BUF:
 			handle_revoke(dev, msg);
 			break;
+		case NVSP_SWITCH_DATA_PATH:
+			if (netvsp_vf_switch(dev, ((const struct nvsp_switch_data_path *)msg)->active,
+					     txid, wanted))
+				return;
+			break;
 		case NVSP_SUBCHANNEL:
 			handle_subchannel(nc, msg, txid);
 			answers = true;

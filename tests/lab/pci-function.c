@@ -24,6 +24,7 @@
 #define STATUS_CAPS	   0x10
 #define BAR_WIDE	   0x4
 #define BAR_PREFETCH	   0x8
+#define BAR_FLAGS	   0xf
 #define CAP_MSIX	   0x11
 #define MSIX_CONTROL	   2
 #define MSIX_ENABLE	   0x8000
@@ -88,6 +89,13 @@ uint8_t pci_function_add_cap(struct pci_function *fn, uint8_t id, const void *bo
 }
 
 /* --- BARs --- */
+
+void pci_function_bar_probe(const struct pci_function *fn, uint32_t bar[PCI_BARS])
+{
+	for (unsigned int n = 0; n < PCI_BARS; n++)
+		bar[n] = get(fn->writable + CFG_BAR0 + 4 * n, 4) |
+			 (fn->bar[n].size ? get(fn->config + CFG_BAR0 + 4 * n, 4) & BAR_FLAGS : 0);
+}
 
 static uint64_t bar_address(const struct pci_function *fn, unsigned int n)
 {
@@ -246,6 +254,35 @@ void pci_function_add_msix(struct pci_function *fn, unsigned int bar, unsigned i
 	put(body + 6, fn->msix.pba | bar, 4);
 	fn->msix.cap = pci_function_add_cap(fn, CAP_MSIX, body, sizeof(body));
 	put(fn->writable + fn->msix.cap + MSIX_CONTROL, MSIX_ENABLE | MSIX_FUNCTION_MASK, 2);
+}
+
+static void msix_reset(struct pci_function *fn)
+{
+	pthread_mutex_lock(&fn->msix.lock);
+	fn->msix.enabled = false;
+	fn->msix.masked = false;
+	memset(fn->msix.pending, 0, sizeof(fn->msix.pending));
+	for (unsigned int v = 0; v < fn->msix.n; v++) {
+		memset(&fn->msix.entry[v], 0, sizeof(fn->msix.entry[v]));
+		fn->msix.entry[v].control = MSIX_VECTOR_MASK;
+	}
+	pthread_mutex_unlock(&fn->msix.lock);
+}
+
+void pci_function_reset(struct pci_function *fn, uint64_t at[PCI_BARS])
+{
+	pthread_mutex_lock(&fn->lock);
+	for (unsigned int n = 0; n < PCI_BARS; n++) {
+		at[n] = fn->bar[n].on ? fn->bar[n].at : 0;
+		bar_unmap(fn, n);
+	}
+	for (unsigned int i = 0; i < sizeof(fn->writable); i++)
+		fn->config[i] &= ~fn->writable[i];
+	msix_reset(fn);
+	pthread_mutex_unlock(&fn->lock);
+	/* No access can come in between: nothing is mapped. */
+	if (fn->reset)
+		fn->reset(fn);
 }
 
 /* --- configuration space --- */

@@ -67,6 +67,8 @@ struct pci_bar {
  * struct pci_function - embed in a device
  * @vm: the machine
  * @bus: what it is plugged into, set by whoever plugs it
+ * @plug: the bus's own, likewise
+ * @reset: the device's part of pci_function_reset(); may be NULL. May wait for I/O loops
  * @name: for logs
  * @msix_interrupts: messages sent
  * @msix_masked: held back by a mask bit
@@ -74,6 +76,8 @@ struct pci_bar {
 struct pci_function {
 	struct vm *vm;
 	const struct pci_bus_ops *bus;
+	void *plug;
+	void (*reset)(struct pci_function *fn);
 	const char *name;
 	stat_t msix_interrupts;
 	stat_t msix_masked;
@@ -119,6 +123,20 @@ void pci_function_init(struct pci_function *fn, struct vm *vm, const char *name,
 
 /** pci_function_free() - unmap what is mapped; the function is not used any more */
 void pci_function_free(struct pci_function *fn);
+
+/**
+ * pci_function_reset() - as after power-on: BARs unmapped and forgotten, MSI-X off, device reset
+ * @at: receives where each BAR was mapped, 0 where it was not
+ *
+ * Context: a thread that neither vCPUs nor loops wait for: it waits for vCPUs inside BARs.
+ */
+void pci_function_reset(struct pci_function *fn, uint64_t at[PCI_BARS]);
+
+/**
+ * pci_function_bar_probe() - the BAR registers as they read after all ones were written to them
+ * @bar: receives all of them, 0 where there is none
+ */
+void pci_function_bar_probe(const struct pci_function *fn, uint32_t bar[PCI_BARS]);
 
 /** pci_function_set_bar() - describe BAR @n before the guest sees the function */
 void pci_function_set_bar(struct pci_function *fn, unsigned int n, const struct pci_bar *bar);

@@ -192,6 +192,8 @@ static void handle_initialize(struct netvsp *dev, const struct rndis_initialize 
 	else
 		dev->initialized = true;
 	netvsp_reply(dev, FAULT_RNDIS_INIT_COMPLETE, NETVSP_RNDIS, 0, &answer, sizeof(answer));
+	if (answer.status == RNDIS_STATUS_SUCCESS)
+		netvsp_vf_announce(dev);
 }
 
 static void handle_query(struct netvsp *dev, const struct rndis_request *msg, const uint8_t *info,

@@ -15,6 +15,7 @@
 #include "devices.h"
 #include "gpadl.h"
 #include "log.h"
+#include "netvsp-vf.h"
 #include "netvsp.h"
 #include "options.h"
 #include "vm.h"
@@ -428,12 +429,16 @@ static void set(uint32_t oid, const void *value, uint32_t len, uint32_t status)
 	      "OID %#x: %#x", oid, answer ? answer->status : 0);
 }
 
+static bool sriov;
+static unsigned int wishes;
+
 static void bring_up(void)
 {
 	struct nvsp_init init = { .type = NVSP_INIT, .min_version = NVSP_V6_1,
 				  .max_version = NVSP_V6_1 };
 	struct nvsp_ndis_config config = { .type = NVSP_SEND_NDIS_CONFIG, .mtu = 1514,
-					   .capabilities = NVSP_CAP_8021Q | NVSP_CAP_RSC };
+					   .capabilities = NVSP_CAP_8021Q | NVSP_CAP_RSC |
+							   (sriov ? NVSP_CAP_SRIOV : 0) };
 	struct nvsp_send_buf recv = { .type = NVSP_SEND_RECV_BUF, .gpadl = 2,
 				      .id = NVSP_RECV_BUF_ID };
 	struct nvsp_send_buf send = { .type = NVSP_SEND_SEND_BUF, .gpadl = 3 };
@@ -796,6 +801,70 @@ static void gpadls(void)
 	}
 }
 
+static void wanted(struct netvsp_vf *vf)
+{
+	wishes++;
+}
+
+#define path_is(path) (!strcmp(netvsp_vf_path(dev_of()), path))
+
+static bool told(uint32_t allocated)
+{
+	struct nvsp_vf_association msg = { 0 };
+
+	run_posted();
+	if (receive_packet() && got.d.type == VMBUS_PKT_INBAND)
+		memcpy(&msg, got.payload, sizeof(msg));
+	return msg.type == NVSP_SEND_VF_ASSOCIATION && msg.allocated == allocated && msg.serial == 9;
+}
+
+/* The guest says which of the two receives, once there is a VF. Last: it stays. */
+static void virtual_function(void)
+{
+	struct nvsp_switch_data_path to_vf = { NVSP_SWITCH_DATA_PATH, NVSP_PATH_VF };
+	struct nvsp_switch_data_path back = { NVSP_SWITCH_DATA_PATH, NVSP_PATH_SYNTHETIC };
+	struct nvsp_switch_data_path nowhere = { NVSP_SWITCH_DATA_PATH, 7 };
+	static struct netvsp_vf vf = { .serial = 9, .wanted = wanted }, other;
+	uint8_t bytes[NVSP_BYTES] = { 0 };
+	char err[128];
+
+	CHECK(netvsp_vf_attach("net7", &other, err, sizeof(err)) == -EINVAL);
+	CHECK(!netvsp_vf_attach("net0", &vf, err, sizeof(err)) && vf.queues == 4);
+	CHECK(netvsp_vf_attach("net0", &other, err, sizeof(err)) == -EINVAL);
+	bring_up();
+	netvsp_vf_allocated(&vf, true);
+	CHECK(!wishes && !told(1), "to a driver that takes no VF");
+	netvsp_vf_allocated(&vf, false);
+	close_channel();
+	sriov = true;
+	bring_up();
+	CHECK(wishes == 1 && path_is("synthetic"));
+	judged = 0;
+	nvsp(&to_vf, sizeof(to_vf), true);
+	CHECK(path_is("synthetic") && !judged, "there is none");
+	netvsp_vf_allocated(&vf, true);
+	CHECK(told(1));
+	nvsp(&to_vf, sizeof(to_vf), true);
+	CHECK(path_is("vf") && !got.payload_len);
+	nvsp(&nowhere, sizeof(nowhere), true);
+	CHECK(path_is("vf") && judged == 1 && !strcmp(judged_kind, "nvsp-path"));
+	/* Asked for before the one before is done: the last counts, both are answered. */
+	memcpy(bytes, &back, sizeof(back));
+	send_packet(VMBUS_PKT_INBAND, NULL, 0, bytes, sizeof(bytes), 1, true);
+	memcpy(bytes, &to_vf, sizeof(to_vf));
+	send_packet(VMBUS_PKT_INBAND, NULL, 0, bytes, sizeof(bytes), 2, true);
+	ring();
+	CHECK(receive_packet() && receive_packet() && !receive_packet() && path_is("vf"));
+	netvsp_vf_allocated(&vf, false);
+	CHECK(told(0) && path_is("synthetic"));
+	netvsp_vf_allocated(&vf, true);
+	CHECK(told(1));
+	nvsp(&to_vf, sizeof(to_vf), true);
+	close_channel();
+	CHECK(path_is("synthetic"), "without a driver");
+	backend_close(vf.backend);
+}
+
 int main(void)
 {
 	static const char args_text[] =
@@ -824,6 +893,7 @@ int main(void)
 	check_run("page lists, good and bad", gpadls);
 	check_run("a hostile driver", hostile_driver);
 	check_run("a good driver after all that", good_driver);
+	check_run("a VF comes, receives and goes", virtual_function);
 	netvsp_type.stop(&vm);
 	gpadl_release_all();
 	args_free(args);

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "backend-share.h"
 #include "log.h"
 #include "virtio-net.h"
 #include "wire.h"
@@ -418,6 +419,21 @@ static void rx_again(struct loop_work *work)
 	struct virtio_net_pair *p = container_of(work, struct virtio_net_pair, rx_again);
 
 	if (p->running)
+		rx_run(p);
+}
+
+void virtio_net_port_switched(struct virtio_net *dev, unsigned int q, bool receives)
+{
+	struct virtio_net_pair *p = q < dev->n_pairs ? &dev->pair[q] : NULL;
+
+	if (!p || !p->running)
+		return;
+	if (!receives && p->at < p->n) {
+		/* The guest had no buffers for these: they take the other way. */
+		backend_share_unget(dev->backend, q, &p->frames[p->at], p->n - p->at);
+		p->n = p->at;
+	}
+	if (receives)
 		rx_run(p);
 }
 

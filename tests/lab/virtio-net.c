@@ -79,7 +79,7 @@ static void start_ctrl(void *arg)
 {
 	struct virtio_net *dev = arg;
 
-	if (virtio_net_ctrl_start(dev))
+	if (!dev->ctrl_running && virtio_net_ctrl_start(dev))
 		virtio_pci_fail(&dev->vp, 2 * dev->n_pairs, "ring outside RAM");
 }
 
@@ -93,6 +93,21 @@ static void start(struct virtio_pci *vp)
 			loop_call(dev->pair[i].loop, start_pair, &dev->pair[i]);
 	if (virtio_pci_has(vp, VIRTIO_NET_F_CTRL_VQ) && vp->queue[2 * dev->n_pairs].enabled)
 		loop_call(vp->fn.vm->control, start_ctrl, dev);
+}
+
+/*
+ * A synthetic NIC's driver gives its VF its own features while that is being registered. virtio_net
+ * makes commands of some, before its device is ready, and waits for their end with the RTNL held:
+ * a VF answers them.
+ */
+static bool enabled(struct virtio_pci *vp, unsigned int q)
+{
+	struct virtio_net *dev = container_of(vp, struct virtio_net, vp);
+
+	if (!dev->is_vf || q != 2 * dev->n_pairs || !virtio_pci_has(vp, VIRTIO_NET_F_CTRL_VQ))
+		return false;
+	loop_call(vp->fn.vm->control, start_ctrl, dev);
+	return true;
 }
 
 static void stop_pair(void *arg)
@@ -119,6 +134,7 @@ static void stop(struct virtio_pci *vp)
 
 static const struct virtio_ops virtio_net_ops = {
 	.features_ok = features_ok,
+	.enabled = enabled,
 	.start = start,
 	.stop = stop,
 };
@@ -134,19 +150,37 @@ static int set_link(struct virtio_net *dev, bool up)
 	return 0;
 }
 
-static int verb(void *o, int argc, char **argv, char *answer, size_t n)
+static int verb_counters(struct virtio_net *dev, char *answer, size_t n)
 {
-	struct virtio_net *dev = o;
+	uint64_t tx = 0, rx = 0;
 
+	for (unsigned int i = 0; i < dev->n_pairs; i++) {
+		tx += stat_read(&dev->pair[i].stats.tx_packets);
+		rx += stat_read(&dev->pair[i].stats.rx_packets);
+	}
+	snprintf(answer, n, "tx_packets=%llu rx_packets=%llu", (unsigned long long)tx,
+		 (unsigned long long)rx);
+	return 0;
+}
+
+int virtio_net_verb(struct virtio_net *dev, int argc, char **argv, char *answer, size_t n)
+{
 	if (argc == 2 && !strcmp(argv[0], "link") && !strcmp(argv[1], "up"))
 		return set_link(dev, true);
 	if (argc == 2 && !strcmp(argv[0], "link") && !strcmp(argv[1], "down"))
 		return set_link(dev, false);
+	if (argc == 1 && !strcmp(argv[0], "counters"))
+		return verb_counters(dev, answer, n);
 	if (argc > 1 && !strcmp(argv[0], dev->backend->ops->name))
 		return backend_verb(dev->backend, argc - 1, argv + 1, answer, n);
-	snprintf(answer, n, "%s: commands are link up|down, %s ...", dev->id,
+	snprintf(answer, n, "%s: commands are link up|down, counters, %s ...", dev->id,
 		 dev->backend->ops->name);
 	return -EINVAL;
+}
+
+static int verb(void *o, int argc, char **argv, char *answer, size_t n)
+{
+	return virtio_net_verb(o, argc, argv, answer, n);
 }
 
 static void dump_pair(const struct virtio_net_pair *p, struct json_object *into)
@@ -178,9 +212,8 @@ static void dump_pair(const struct virtio_net_pair *p, struct json_object *into)
 	stats_put_stat(into, "rx_too_long", &s->rx_too_long);
 }
 
-static void dump(void *o, struct json_object *into)
+void virtio_net_dump(struct virtio_net *dev, struct json_object *into)
 {
-	struct virtio_net *dev = o;
 	struct json_object *pairs;
 	char text[24];
 
@@ -204,37 +237,48 @@ static void dump(void *o, struct json_object *into)
 	backend_dump(dev->backend, stats_put_object(into, "backend"));
 }
 
+static void dump(void *o, struct json_object *into)
+{
+	virtio_net_dump(o, into);
+}
+
 /* --- making one --- */
 
 struct config {
 	uint8_t mac[ETH_ALEN];
 	uint64_t queues, ring, mtu;
-	bool csum, gso, mrg, event_idx;
+	bool csum, gso, mrg, event_idx, offloads;
 };
 
-static int configure(struct config *c, struct device_args *args, char *err, size_t n)
+static int configure(struct config *c, const struct virtio_net_place *place,
+		     struct device_args *args, char *err, size_t n)
 {
+	uint64_t queues_max = place->queues ? place->queues : BACKEND_QUEUES_MAX;
+	uint64_t mtu_max = place->mtu ? place->mtu : MTU_MAX;
 	static uint8_t next = 1;
 	int ret = 0;
 
 	*c = (struct config){ .mac = { 0x02, 0x00, 0x5e, 0x10, 0x00, next++ },
-			      .queues = 1,
+			      .queues = place->queues ? place->queues : 1,
 			      .ring = QUEUE_DEFAULT,
-			      .mtu = 1500,
+			      .mtu = place->mtu ? place->mtu : 1500,
 			      .csum = true,
 			      .gso = true,
 			      .mrg = true,
-			      .event_idx = true };
+			      .event_idx = true,
+			      .offloads = !place->is_vf };
+	if (place->mac)
+		memcpy(c->mac, place->mac, ETH_ALEN);
 	ret |= args_mac(args, "mac", c->mac, err, n);
-	ret = ret ? ret : args_u64(args, "queues", 1, BACKEND_QUEUES_MAX, &c->queues, err, n);
+	ret = ret ? ret : args_u64(args, "queues", 1, queues_max, &c->queues, err, n);
 	ret = ret ? ret : args_u64(args, "ring", 2, VRING_SIZE_MAX, &c->ring, err, n);
-	ret = ret ? ret : args_u64(args, "mtu", MTU_MIN, MTU_MAX, &c->mtu, err, n);
+	ret = ret ? ret : args_u64(args, "mtu", MTU_MIN, mtu_max, &c->mtu, err, n);
 	ret = ret ? ret : args_bool(args, "csum", &c->csum, err, n);
 	ret = ret ? ret : args_bool(args, "gso", &c->gso, err, n);
 	ret = ret ? ret : args_bool(args, "mrg", &c->mrg, err, n);
 	ret = ret ? ret : args_bool(args, "event-idx", &c->event_idx, err, n);
 	if (!ret && (c->ring & (c->ring - 1))) {
-		snprintf(err, n, "--net virtio: ring=%llu is not a power of two",
+		snprintf(err, n, "%s: ring=%llu is not a power of two", place->option,
 			 (unsigned long long)c->ring);
 		ret = -EINVAL;
 	}
@@ -246,9 +290,10 @@ static uint64_t offer(const struct config *c)
 	uint64_t f = BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_NET_F_MTU) |
 		     BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) |
 		     BIT(VIRTIO_NET_F_CTRL_VLAN) | BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) |
-		     BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) |
-		     BIT(VIRTIO_NET_F_SPEED_DUPLEX);
+		     BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_SPEED_DUPLEX);
 
+	if (c->offloads)
+		f |= BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
 	if (c->queues > 1)
 		f |= BIT(VIRTIO_NET_F_MQ);
 	if (c->mrg)
@@ -278,9 +323,9 @@ static void fill_config(struct virtio_net *dev, const struct config *c)
 	dev->vp.config_len = CONFIG_LEN;
 }
 
+/* But for the backend. */
 static void destroy(struct virtio_net *dev)
 {
-	backend_close(dev->backend);
 	free(dev->pair);
 	free(dev->id);
 	pthread_rwlock_destroy(&dev->filter.lock);
@@ -308,7 +353,8 @@ static struct virtio_net *allocate(const struct config *c, const char *id)
 }
 
 /* The device with its PCI function, not plugged in yet. */
-static int build(struct virtio_net *dev, struct vm *vm, const struct config *c)
+static int build(struct virtio_net *dev, struct vm *vm, const struct config *c,
+		 const struct virtio_net_place *place)
 {
 	struct virtio_pci *vp = &dev->vp;
 	int ret;
@@ -325,17 +371,19 @@ static int build(struct virtio_net *dev, struct vm *vm, const struct config *c)
 		return ret;
 	virtio_net_filter_reset(dev);
 	for (unsigned int i = 0; i < dev->n_pairs; i++)
-		virtio_net_pair_init(&dev->pair[i], dev, i, vm->io[i % vm->n_io]);
+		virtio_net_pair_init(&dev->pair[i], dev, i,
+				     place->loop ? place->loop[i] : vm->io[i % vm->n_io]);
 	return 0;
 }
 
-static int create(struct vm *vm, struct device_args *args, char *err, size_t n)
+int virtio_net_new(struct vm *vm, const char *id, struct device_args *args,
+		   const struct virtio_net_place *place, struct virtio_net **made, char *err,
+		   size_t n)
 {
-	const char *id = args_str(args, "id", "net0");
-	const char *spec = args_str(args, "backend", "sink");
+	const char *spec = place->backend ? NULL : args_str(args, "backend", "sink");
 	struct virtio_net *dev;
 	struct config c;
-	int ret = configure(&c, args, err, n);
+	int ret = configure(&c, place, args, err, n);
 
 	if (!ret)
 		ret = args_check_unused(args, err, n);
@@ -344,14 +392,42 @@ static int create(struct vm *vm, struct device_args *args, char *err, size_t n)
 	dev = allocate(&c, id);
 	if (!dev)
 		return -ENOMEM;
-	dev->backend = backend_open(vm, spec, c.queues, c.mac, err, n);
+	dev->is_vf = place->is_vf;
+	dev->backend = place->backend ? place->backend :
+					backend_open(vm, spec, c.queues, c.mac, err, n);
 	if (!dev->backend) {
 		destroy(dev);
 		return -EINVAL;
 	}
-	ret = build(dev, vm, &c);
-	if (!ret)
-		ret = pci_plug(&dev->vp.fn);
+	ret = build(dev, vm, &c, place);
+	if (ret) {
+		snprintf(err, n, "%s: %s", id, strerror(-ret));
+		if (!place->backend)
+			backend_close(dev->backend);
+		destroy(dev);
+		return ret;
+	}
+	*made = dev;
+	return 0;
+}
+
+void virtio_net_free(struct virtio_net *dev)
+{
+	virtio_pci_free(&dev->vp);
+	backend_close(dev->backend);
+	destroy(dev);
+}
+
+static int create(struct vm *vm, struct device_args *args, char *err, size_t n)
+{
+	static const struct virtio_net_place place = { .option = "--net virtio" };
+	const char *id = args_str(args, "id", "net0");
+	struct virtio_net *dev = NULL;
+	int ret = virtio_net_new(vm, id, args, &place, &dev, err, n);
+
+	if (ret)
+		return ret;
+	ret = pci_plug(&dev->vp.fn);
 	if (ret < 0) {
 		snprintf(err, n, "%s: %s", id, strerror(-ret));
 		return ret;
@@ -374,8 +450,7 @@ static void virtio_net_stop(struct vm *vm)
 
 		devices = dev->next;
 		stats_remove_source(vm, dev->id);
-		virtio_pci_free(&dev->vp);
-		destroy(dev);
+		virtio_net_free(dev);
 	}
 	pci_unplug_all();
 }

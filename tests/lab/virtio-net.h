@@ -21,6 +21,8 @@
 #include "loop.h"
 #include "virtio-pci.h"
 
+struct device_args;
+struct json_object;
 struct virtio_net;
 
 #define VIRTIO_NET_BATCH BACKEND_BATCH
@@ -107,6 +109,7 @@ struct virtio_net {
 	struct backend *backend;
 	char *id;
 	unsigned int n_pairs;
+	bool is_vf;
 	bool link;
 	struct virtio_net_pair *pair;
 	struct vring ctrl;
@@ -117,6 +120,53 @@ struct virtio_net {
 	stat_t ctrl_refused;
 	struct virtio_net *next;
 };
+
+/**
+ * struct virtio_net_place - where a virtio-net function stands
+ * @option: how the command line names it, for messages
+ * @mac, @queues, @mtu: defaults, and bounds of the last two; @mac NULL and 0: there are none
+ * @is_vf: with what a synthetic NIC's driver and virtio_net make necessary: no change of offloads
+ *	while it runs, commands before the driver is ready
+ * @backend: it is plugged into; NULL: opened as ``backend=`` says. Closed with the device
+ * @loop: of each queue pair; NULL: vm->io in turn
+ */
+struct virtio_net_place {
+	const char *option;
+	const uint8_t *mac;
+	unsigned int queues;
+	uint32_t mtu;
+	bool is_vf;
+	struct backend *backend;
+	struct loop *const *loop;
+};
+
+/**
+ * virtio_net_new() - the device, its function not plugged in yet
+ * @id: copied
+ * @args: its own keys are read, others left
+ *
+ * Context: struct device_type.create.
+ * Return: 0, or a negative errno with one sentence in @err; place->backend is not closed then.
+ */
+int virtio_net_new(struct vm *vm, const char *id, struct device_args *args,
+		   const struct virtio_net_place *place, struct virtio_net **dev, char *err,
+		   size_t n);
+
+/** virtio_net_free() - undo virtio_net_new(), once vCPUs and loops have stopped */
+void virtio_net_free(struct virtio_net *dev);
+
+/** virtio_net_verb() - control verbs. Return: 0 or a negative errno with a text in @answer */
+int virtio_net_verb(struct virtio_net *dev, int argc, char **argv, char *answer, size_t n);
+
+/** virtio_net_dump() - its numbers into the statistics */
+void virtio_net_dump(struct virtio_net *dev, struct json_object *into);
+
+/**
+ * virtio_net_port_switched() - the right to receive from a shared backend came or went
+ *
+ * Context: queue @q's loop; see backend_share_on_switch().
+ */
+void virtio_net_port_switched(struct virtio_net *dev, unsigned int q, bool receives);
 
 /** virtio_net_pair_start() - serve pair @p's rings; in its loop. Return: 0 or -EFAULT */
 int virtio_net_pair_start(struct virtio_net_pair *p);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "loop.h"
 #include "virtio-pci.h"
 
 #define VENDOR_ID      0x1af4
@@ -104,9 +105,10 @@ static uint64_t common_read(struct virtio_pci *vp, unsigned int at)
 
 static void reset(struct virtio_pci *vp)
 {
-	if (vp->started)
+	if (vp->started || vp->early)
 		vp->ops->stop(vp);
 	vp->started = false;
+	vp->early = false;
 	vp->features = 0;
 	vp->wanted = 0;
 	vp->device_select = 0;
@@ -169,6 +171,8 @@ static void queue_write(struct virtio_pci *vp, unsigned int at, unsigned int len
 			q->size = value;
 	} else if (at == COMMON_QUEUE_ENABLE) {
 		q->enabled = value == 1;
+		if (q->enabled && vp->ops->enabled && status(vp) & VIRTIO_STATUS_FEATURES_OK)
+			vp->early |= vp->ops->enabled(vp, vp->queue_select);
 	} else if (at >= COMMON_QUEUE_ADDR && at < COMMON_LEN) {
 		memcpy((uint8_t *)q->addr + at - COMMON_QUEUE_ADDR, &value, len);
 	}
@@ -318,6 +322,15 @@ void virtio_pci_fail(struct virtio_pci *vp, unsigned int q, const char *why)
 	config_interrupt(vp);
 }
 
+static void function_reset(struct pci_function *fn)
+{
+	struct virtio_pci *vp = container_of(fn, struct virtio_pci, fn);
+
+	pthread_mutex_lock(&vp->lock);
+	reset(vp);
+	pthread_mutex_unlock(&vp->lock);
+}
+
 static void add_window(struct virtio_pci *vp, uint8_t type, uint32_t at, uint32_t len)
 {
 	uint8_t body[18] = { 0 };
@@ -364,6 +377,7 @@ int virtio_pci_init(struct virtio_pci *vp, struct vm *vm, const char *name, uint
 	vp->offered |= 1ull << VIRTIO_F_VERSION_1_BIT | 1ull << VIRTIO_F_INDIRECT_DESC_BIT;
 	reset(vp);
 	pci_function_init(&vp->fn, vm, name, &ids);
+	vp->fn.reset = function_reset;
 	pci_function_set_bar(&vp->fn, BAR_REGISTERS, &bar);
 	pci_function_add_msix(&vp->fn, BAR_MSIX, vp->n_queues + 1);
 	add_window(vp, CFG_COMMON, AT_COMMON, COMMON_LEN);

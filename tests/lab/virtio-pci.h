@@ -31,6 +31,8 @@ struct virtio_pci;
 /**
  * struct virtio_ops - what a device does
  * @features_ok: may the driver have just these features? NULL = any subset
+ * @enabled: the driver enabled queue @q, and is not ready. True: it is served from now on, though
+ *	by the format nothing happens before the driver is ready. May be NULL
  * @start: the driver is ready: all its queues are enabled, begin to serve them
  * @stop: the driver reset the device: let go of all queues before returning
  *
@@ -39,6 +41,7 @@ struct virtio_pci;
  */
 struct virtio_ops {
 	bool (*features_ok)(struct virtio_pci *vp);
+	bool (*enabled)(struct virtio_pci *vp, unsigned int q);
 	void (*start)(struct virtio_pci *vp);
 	void (*stop)(struct virtio_pci *vp);
 };
@@ -82,6 +85,7 @@ struct virtio_pci {
 	uint16_t config_vector;
 	uint16_t queue_select;
 	bool started;
+	bool early; /* some queue is served before that */
 };
 
 /**

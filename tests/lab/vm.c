@@ -153,6 +153,7 @@ void vm_create(struct vm *vm, const struct options *opt)
 	vm->pio = bus_new("port");
 	vm->mmio = bus_new("address");
 	vm->control = loop_new("control");
+	vm->slow = loop_new("slow");
 	vm->io = calloc(vm->n_io, sizeof(vm->io[0]));
 	if (!vm->io)
 		log_fatal(EXIT_INTERNAL, "I/O loops: %s", strerror(ENOMEM));

@@ -74,6 +74,7 @@ enum vm_end {
  * @mmio_high: where the VMBus window above RAM starts
  * @control: loop of the VMBus server, control channel, timers of the machine
  * @io: loops for data paths, @n_io of them
+ * @slow: loop of what waits for vCPUs (a region taken away); no other loop and no vCPU waits for it
  *
  * Everything here is set before the first device is created and constant afterwards.
  */
@@ -87,6 +88,7 @@ struct vm {
 	struct loop *control;
 	struct loop **io;
 	unsigned int n_io;
+	struct loop *slow;
 	uint64_t start_ns;		/* clock_ns() when vCPUs were started */
 	/* private: owned by the file of that name */
 	int kvm;

@@ -564,6 +564,8 @@ void vmbus_handle_released(struct vmbus *bus, const struct vmbus_relid *msg)
 	forget_channel(ch);
 	if (primary)
 		rescind_subchannels(dev, false);
+	if (primary && dev->ops->released)
+		dev->ops->released(dev);
 	if (dev->reoffer && !holds_relids(dev))
 		come_back(dev);
 }

@@ -102,12 +102,14 @@ struct vmbus_channel {
  * @close: forget @ch; its doorbell is not served any more
  * @doorbell: in the channel's loop: the guest rang; take packets until there are none
  * @gpadl_gone: the guest tears down a GPADL that the device holds: let go of it at once
+ * @released: the guest has given back the relid of the primary channel; may be NULL
  */
 struct vmbus_device_ops {
 	int (*open)(struct vmbus_channel *ch, const uint8_t user[120]);
 	void (*close)(struct vmbus_channel *ch);
 	void (*doorbell)(struct vmbus_channel *ch);
 	void (*gpadl_gone)(struct vmbus_device *dev, struct gpadl *gpadl);
+	void (*released)(struct vmbus_device *dev);
 };
 
 /**
