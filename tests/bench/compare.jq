@@ -2,15 +2,16 @@
 # What has become dearer: rows of the old results ($base, a list of one results.json) against those of the input.
 # Arguments: $base, $percent. A row that is gone, or says why it has no number now, has failed too.
 
+def value: .guest_ns // .memory_kb;
 def key: { kernel, setting, bench, phase, driver };
 (reduce .rows[] as $r ({}; .[$r | key | tojson] = $r)) as $new
-| [ $base[0].rows[] | select(.guest_ns)
+| [ $base[0].rows[] | select(value)
     | . as $old | $new[key | tojson] as $now
-    | key + { label: .label, old_ns: .guest_ns }
+    | key + { label: .label, old: value }
       + if $now == null then { verdict: "gone" }
-        elif $now.guest_ns == null then { verdict: "refused", why: $now.refused }
-        else ($now.guest_ns / .guest_ns - 1) as $change
-          | { new_ns: $now.guest_ns, change: $change,
+        elif ($now | value) == null then { verdict: "refused", why: $now.refused }
+        else (($now | value) / value - 1) as $change
+          | { new: ($now | value), change: $change,
               verdict: (if $change * 100 > $percent then "dearer"
                         elif $change * 100 < -$percent then "cheaper" else "same" end) }
         end ]

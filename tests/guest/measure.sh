@@ -204,7 +204,7 @@ receive_udp() {
 # receive_xdp ACTION SIZE: a program run by the driver; redirect sends to $sink.
 receive_xdp() {
 	xdp_name=xdp_$1-$2
-	xdp_label="XDP_$(echo "$1" | tr a-z A-Z) $2 B"
+	xdp_label="XDP_$(echo "$1" | tr '[:lower:]' '[:upper:]') $2 B"
 	xdp_other=
 	[ "$1" != redirect ] || xdp_other=$sink
 	# shellcheck disable=SC2086

@@ -20,7 +20,7 @@ queues=$CPUS
 operations=$((PACKETS / 5))
 
 exchange() {
-	waiter $programs/rr "$1" 10.69.0.1 7 "$3" || fail "rr $1: $(cat /tmp/waiter.err)"
+	waiter "$programs/rr" "$1" 10.69.0.1 7 "$3" || fail "rr $1: $(cat /tmp/waiter.err)"
 	phase_begin "$1_rr"
 	begin_now
 	waiter_done
