@@ -17,13 +17,16 @@
 programs=/lab/programs
 measure_waiter=/tmp/measure.waiter
 
-# phase_begin PHASE, phase_end PHASE LABEL FIELD...: FIELD is NAME:VALUE of JSON, or "".
+# phase_begin PHASE, phase_end PHASE LABEL FIELD...: FIELD is NAME:VALUE of JSON, or "". While $warming
+# is not empty the traffic is only to warm caches, page pools and the like, and nothing is counted.
 phase_begin() {
+	[ -z "${warming:-}" ] || return 0
 	[ -z "${PROFILE:-}" ] || tell "do profile start $DRIVER/$1" || fail "profile: $answer"
 	snap "$DRIVER/$1.begin"
 }
 
 phase_end() {
+	[ -z "${warming:-}" ] || return 0
 	snap "$DRIVER/$1.end"
 	[ -z "${PROFILE:-}" ] || tell "do profile stop" || fail "profile: $answer"
 	phase_name=$1
@@ -206,6 +209,9 @@ receive_xdp() {
 	xdp_name=xdp_$1-$2
 	xdp_label="XDP_$(echo "$1" | tr '[:lower:]' '[:upper:]') $2 B"
 	xdp_other=
+	# hv_netvsc has no XDP for packets that the host has joined.
+	ethtool -K "$source" lro off >/dev/null 2>&1 || :
+	ethtool -K "$sink" lro off >/dev/null 2>&1 || :
 	[ "$1" != redirect ] || xdp_other=$sink
 	# shellcheck disable=SC2086
 	if waiter $programs/xdprun "$source" "$1" "$PACKETS" $xdp_other; then

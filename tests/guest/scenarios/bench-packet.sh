@@ -52,9 +52,10 @@ for DRIVER in $(echo "$DRIVERS" | tr ',' ' '); do
 	measure_nics
 	drop_at_door "$sink"
 	drop_at_door "$source"
-	# Caches, page pools and the like are warm before anything is counted.
+	warming=yes
 	case $PHASES in *tx:* | *burst:*) transmit 64 1 ;; esac
 	case $PHASES in *rx:* | *udp:* | *xdp:*) receive_drop 64 ;; esac
+	warming=
 	measure_bases
 	for each in $(echo "$PHASES" | tr ',' ' '); do
 		phase "$each"
