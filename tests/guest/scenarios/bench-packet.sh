@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154,SC2153,SC2034
 # The price of a packet, one driver after the other in the same guest; read it with tests/cost.
-#: cpus=1 deadline=900 guest=bench
+#: cpus=1 deadline=240 guest=bench
 #: DRIVERS=hv_netvsc,hv_netvsc_accel,virtio_net PACKETS=20000
 #: PHASES=tx:64:1,tx:64:16,tx:1500:1,tx:1500:16,rx:64,rx:1500
 #: IO_DELAY=20 IO_RATE=1000000 RANGES=8 PROFILE=

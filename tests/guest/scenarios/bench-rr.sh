@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154,SC2153,SC2034
 # Request and response of one byte, and connections: guest time, exits and latency of each.
-#: cpus=1 deadline=900 guest=bench
+#: cpus=1 deadline=120 guest=bench
 #: DRIVERS=hv_netvsc,hv_netvsc_accel,virtio_net PACKETS=20000
 #: KINDS=tcp,udp,connect
 #: IO_DELAY=20 IO_RATE=1000000 RANGES=8 PROFILE=
@@ -16,8 +16,8 @@
 . /lab/measure.sh
 
 queues=$CPUS
-# A fifth of the packets: a transaction is two, and each waits for the host.
-operations=$((PACKETS / 5))
+# A tenth of the packets: a transaction is two, and each waits for the host.
+operations=$((PACKETS / 10))
 
 exchange() {
 	waiter "$programs/rr" "$1" 10.69.0.1 7 "$3" || fail "rr $1: $(cat /tmp/waiter.err)"

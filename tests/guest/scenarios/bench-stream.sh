@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154,SC2153,SC2034
 # TCP streams, iperf3 in the guest and behind the tap: guest time for each 1448 bytes.
-#: cpus=1 deadline=900 peer=iperf3 mtu=9000
+#: cpus=1 deadline=240 peer=iperf3 mtu=9000
 #: DRIVERS=hv_netvsc,hv_netvsc_accel,virtio_net PACKETS=20000
 #: IO_DELAY=20 IO_RATE=1000000 RANGES=8 PROFILE=
 #: --io-delay @IO_DELAY@
