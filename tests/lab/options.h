@@ -52,11 +52,13 @@ struct options {
 	uint64_t mem_size;		/* bytes */
 	unsigned int n_io;
 	uint64_t wake_delay_us;		/* of the I/O loops */
+	uint64_t io_rate;		/* frames a second, each channel and way; 0 = no limit */
 	uint32_t vmbus_max;		/* major << 16 | minor */
 	const char *faults;		/* script, or NULL */
 	unsigned int deadline;		/* seconds, 0 = none */
 	const char *results;		/* file, or NULL */
 	const char *console;		/* file, "-" or NULL */
+	uint64_t profile_hz;		/* samples a second of each vCPU, 0 = none */
 	const char *symbols;		/* System.map or vmlinux, or NULL */
 	const char *gdb_device;		/* serve gdb on this character device, or NULL */
 	unsigned int gdb_port;		/* or on this TCP port; 0 = neither */
