@@ -34,7 +34,7 @@ struct backend_share *backend_share_new(struct backend *real, struct loop *const
 struct backend *backend_share_port(struct backend_share *share, enum backend_port port);
 
 /**
- * backend_share_on_switch() - have @fn called when the right to receive comes to a port or leaves it
+ * backend_share_on_switch() - have @fn called when the right to receive comes to a port or goes
  * @fn: in the loop of queue @q, after it has changed there: on leaving, hand frames that were not
  *	delivered to backend_share_unget(); on coming, call backend_rx() without waiting for the fd
  *

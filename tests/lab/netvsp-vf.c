@@ -182,7 +182,7 @@ int netvsp_vf_attach(const char *nic, struct netvsp_vf *vf, char *err, size_t n)
 	unsigned int q;
 
 	if (!dev) {
-		snprintf(err, n, "nic=%s: no such synthetic NIC before it on the command line", nic);
+		snprintf(err, n, "nic=%s: no synthetic NIC of that id is given before it", nic);
 		return -EINVAL;
 	}
 	if (dev->vf) {

@@ -293,8 +293,7 @@ static int verb(void *o, int argc, char **argv, char *answer, size_t n)
 	if (!strcmp(argv[0], dev->backend->ops->name))
 		return backend_verb(dev->backend, argc - 1, argv + 1, answer, n);
 	snprintf(answer, n,
-		 "link up|down, rescind [abrupt], reoffer, revoke-recv, revoke-send, state, "
-		 "counters, %s",
+		 "link up|down, rescind [abrupt], reoffer, revoke-recv|-send, state, counters, %s",
 		 dev->backend->ops->name);
 	return -EINVAL;
 }

@@ -251,6 +251,12 @@ static void handle_subchannel(struct netvsp_channel *nc, const struct nvsp_subch
 	loop_post(dev->vm->control, &grow_work->work);
 }
 
+static bool handle_switch(struct netvsp *dev, const struct nvsp_switch_data_path *msg,
+			  uint64_t txid, bool wanted)
+{
+	return netvsp_vf_switch(dev, msg->active, txid, wanted);
+}
+
 static uint32_t least_length(uint32_t type)
 {
 	switch (type) {
@@ -330,8 +336,7 @@ void nvsp_handle(struct netvsp_channel *nc, const void *msg, uint32_t len, uint6
 			handle_revoke(dev, msg);
 			break;
 		case NVSP_SWITCH_DATA_PATH:
-			if (netvsp_vf_switch(dev, ((const struct nvsp_switch_data_path *)msg)->active,
-					     txid, wanted))
+			if (handle_switch(dev, msg, txid, wanted))
 				return;
 			break;
 		case NVSP_SUBCHANNEL:

@@ -869,25 +869,23 @@ static bool told(uint32_t allocated)
 {
 	struct nvsp_vf_association msg = { 0 };
 
-	run_posted();
 	if (receive_packet() && got.d.type == VMBUS_PKT_INBAND)
 		memcpy(&msg, got.payload, sizeof(msg));
-	return msg.type == NVSP_SEND_VF_ASSOCIATION && msg.allocated == allocated && msg.serial == 9;
+	return msg.type == NVSP_SEND_VF_ASSOCIATION && msg.allocated == allocated &&
+	       msg.serial == 9;
 }
 
 /* The guest says which of the two receives, once there is a VF. Last: it stays. */
 static void virtual_function(void)
 {
 	struct nvsp_switch_data_path to_vf = { NVSP_SWITCH_DATA_PATH, NVSP_PATH_VF };
-	struct nvsp_switch_data_path back = { NVSP_SWITCH_DATA_PATH, NVSP_PATH_SYNTHETIC };
-	struct nvsp_switch_data_path nowhere = { NVSP_SWITCH_DATA_PATH, 7 };
+	struct nvsp_switch_data_path back = { NVSP_SWITCH_DATA_PATH, 0 }, nowhere = back;
 	static struct netvsp_vf vf = { .serial = 9, .wanted = wanted }, other;
-	uint8_t bytes[NVSP_BYTES] = { 0 };
-	char err[128];
+	char err[128], bytes[NVSP_BYTES] = { 0 };
 
-	CHECK(netvsp_vf_attach("net7", &other, err, sizeof(err)) == -EINVAL);
-	CHECK(!netvsp_vf_attach("net0", &vf, err, sizeof(err)) && vf.queues == 4);
-	CHECK(netvsp_vf_attach("net0", &other, err, sizeof(err)) == -EINVAL);
+	CHECK(netvsp_vf_attach("net7", &other, err, sizeof(err)) == -EINVAL &&
+	      !netvsp_vf_attach("net0", &vf, err, sizeof(err)) && vf.queues == 4 &&
+	      netvsp_vf_attach("net0", &other, err, sizeof(err)) == -EINVAL);
 	bring_up();
 	netvsp_vf_allocated(&vf, true);
 	CHECK(!wishes && !told(1), "to a driver that takes no VF");
@@ -903,6 +901,7 @@ static void virtual_function(void)
 	CHECK(told(1));
 	nvsp(&to_vf, sizeof(to_vf), true);
 	CHECK(path_is("vf") && !got.payload_len);
+	nowhere.active = 7;
 	nvsp(&nowhere, sizeof(nowhere), true);
 	CHECK(path_is("vf") && judged == 1 && !strcmp(judged_kind, "nvsp-path"));
 	/* Asked for before the one before is done: the last counts, both are answered. */

@@ -127,7 +127,8 @@ static struct vpci_interrupt create(uint32_t vector, uint16_t processor, uint16_
 	return answer.interrupt;
 }
 
-static uint16_t move_flags(struct vpci_interrupt irq, uint32_t vector, uint32_t flags, uint64_t mask)
+static uint16_t move_flags(struct vpci_interrupt irq, uint32_t vector, uint32_t flags,
+			   uint64_t mask)
 {
 	struct {
 		struct vpci_retarget call;

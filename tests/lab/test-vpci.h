@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What test-vpci.c runs in: a machine, a VMBus and loops just large enough, a function with three
- * BARs, and a guest that writes its ring and reads the host's. Everything in one thread; pump() does
- * what is due.
+ * BARs, and a guest that writes its ring and reads the host's. Everything in one thread; pump()
+ * does what is due.
  */
 #ifndef HVLAB_TEST_VPCI_H
 #define HVLAB_TEST_VPCI_H
@@ -139,8 +139,8 @@ int vm_irq_msi(struct vm *m, uint64_t addr, uint32_t data)
 	return 1;
 }
 
-int hv_register_retarget(struct vm *m, uint64_t id, uint16_t (*fn)(void *o, const void *in, size_t len),
-			 void *o)
+int hv_register_retarget(struct vm *m, uint64_t id,
+			 uint16_t (*fn)(void *o, const void *in, size_t len), void *o)
 {
 	if (fn && retarget)
 		return -EEXIST;

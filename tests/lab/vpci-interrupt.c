@@ -72,9 +72,10 @@ uint32_t vpci_interrupt_create(struct vpci *v, const struct vpci_request *req,
 		judge(v->v.name, "vpci-interrupts", "more than %u at a time", VPCI_INTERRUPTS);
 		return VPCI_STATUS_NO_RESOURCES;
 	}
+	irq->generation++;
 	irq->one[i] = (struct vpci_composed){
 		.n = req->n_vectors,
-		.data = (uint32_t)++irq->generation << DATA_GENERATION | i << DATA_INDEX,
+		.data = (uint32_t)irq->generation << DATA_GENERATION | i << DATA_INDEX,
 		.address = ADDRESS,
 		.vector = req->vector,
 		.processors = req->processors & all_processors(v),
@@ -198,7 +199,7 @@ static uint16_t retarget(void *o, const void *in, size_t len)
 		c->processors = processors;
 		c->multicast = call.flags & VPCI_TARGET_MULTICAST;
 	} else if (c) {
-		/* One of several contiguous ones: they keep together, as the function's data does. */
+		/* One of several contiguous ones: they keep together, as their data does. */
 		c->vector = call.vector - (call.data - c->data);
 		c->processors = processors;
 	}

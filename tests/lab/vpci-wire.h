@@ -258,7 +258,7 @@ struct vpci_retarget {
 	uint32_t vector;
 	uint32_t flags;
 	uint64_t mask_or_format; /* processors 0-63, or the format of a processor set */
-	/* with VPCI_TARGET_SET: uint64_t banks that follow, then a bank of 64 processors for each */
+	/* with VPCI_TARGET_SET: uint64_t of banks that follow, then 64 processors for each */
 } __attribute__((packed));
 _Static_assert(sizeof(struct vpci_retarget) == 56, "fixed part of the retarget call");
 

@@ -26,8 +26,8 @@ static const struct vmbus_guid bus_type = { {
 static struct vpci *buses;
 static unsigned int n_buses;
 
-const char vpci_verbs[] = "add, remove, eject, rescind [abrupt], reoffer, relations, invalidate MASK, "
-			  "interrupts, state";
+const char vpci_verbs[] =
+	"add, remove, eject, rescind [abrupt], reoffer, relations, invalidate, interrupts, state";
 
 static struct vpci *of(struct vmbus_device *dev)
 {
@@ -653,7 +653,7 @@ int vpci_parse(struct vm *vm, struct device_args *args, struct vpci_options *opt
 	ret = args_u64(args, "serial", 0, UINT32_MAX, &serial, err, n);
 	if (!ret && args_str(args, "numa", NULL))
 		ret = args_u64(args, "numa", 0, UINT16_MAX, &node, err, n);
-	/* Linux computes the id of the function in an int: the top bit would not arrive as it left. */
+	/* Linux computes the function's id in an int: the top bit would not arrive as it left. */
 	if (!ret)
 		ret = args_u64(args, "domain", 1, 0x7fff, &domain, err, n);
 	if (!ret)
