@@ -49,6 +49,8 @@ int nva_queue_create(struct nva_device *dev, u32 index)
 	u64_stats_init(&q->tx_stats.syncp);
 	u64_stats_init(&q->rx_stats.syncp);
 	timer_setup(&q->stall, stalled, 0);
+	hva_poll_init(&q->poll, &q->hc, &q->napi);
+	hva_poll_set(&q->poll, dev->poll_adaptive, dev->poll_usecs);
 	netif_napi_add(dev->ndev, &q->napi, nva_poll);
 	dev->queue[index] = q;
 	WRITE_ONCE(dev->n_queues, index + 1);
@@ -137,6 +139,7 @@ void nva_channels_close(struct nva_device *dev)
 		if (!q->open)
 			continue;
 		napi_disable(&q->napi);
+		hva_poll_stop(&q->poll);
 		timer_delete_sync(&q->stall);
 	}
 	if (dev->queue[0]->open)
@@ -283,7 +286,7 @@ int nva_poll(struct napi_struct *napi, int budget)
 	struct hva_packet packet;
 	struct hva_reader reader;
 	int work = 0, ret = 0;
-	bool left;
+	bool left, stay;
 
 	/* netpoll wants transmit completions only; they share a ring with received packets */
 	if (!budget)
@@ -326,6 +329,8 @@ int nva_poll(struct napi_struct *napi, int budget)
 	smp_mb();
 	if (unlikely(netif_tx_queue_stopped(q->txq)))
 		nva_tx_resume(q);
+	if (unlikely(hva_poll_ended(&q->poll)))
+		nva_tx_release(q);
 
 	if (unlikely(ret < 0)) {
 		/* nothing can be read here until the session starts anew */
@@ -343,7 +348,10 @@ int nva_poll(struct napi_struct *napi, int budget)
 	}
 	if (work >= budget || completions >= TX_BUDGET)
 		return budget;
-	if (napi_complete_done(napi, work) && hva_read_unmask(&q->hc) && napi_schedule_prep(napi)) {
+	stay = hva_poll_stay(&q->poll, work);
+	if (!napi_complete_done(napi, work) || stay)
+		return work;
+	if (hva_read_unmask(&q->hc) && napi_schedule_prep(napi)) {
 		hva_read_mask(&q->hc);
 		__napi_schedule(napi);
 	}

@@ -29,6 +29,7 @@
 #include <linux/workqueue.h>
 
 #include <hv_vmbus_accel.h>
+#include <hv_vmbus_poll.h>
 
 #include "../compat/net_device.h"
 #include "ctl.h"
@@ -59,6 +60,13 @@
 /* Frames up to this are copied: all of an ordinary MTU. */
 #define NVA_TX_COPYBREAK	2048
 #define NVA_TX_COPYBREAK_MAX	65536
+/*
+ * Under load, copied packets that wait for one doorbell: two sections of what hosts take in one.
+ */
+#define NVA_TX_FRAMES		16
+#define NVA_TX_FRAMES_MAX	256
+/* Longest time that the interrupt stays masked before somebody looks. */
+#define NVA_POLL_USECS		256
 /* Receive completions that may wait for room in the ring. */
 #define NVA_RX_OWED		1024
 
@@ -118,8 +126,10 @@ struct nva_pieces {
  * @open_slot: copied packets gather in its section while the stack announces more; tx lock
  * @open_used: bytes of that section in use; tx lock
  * @open_last: where the last message in it starts; tx lock
+ * @quiet: packets taken since the host was last told; tx lock
  * @slots: packets under way, see txslots.h
  * @tx_stats: counters, written under the tx lock
+ * @poll: keeps the interrupt masked under load, see hv_vmbus_poll.h
  * @napi: serves both directions
  * @owed: ring of receive completions to send; NAPI
  * @owed_first: the oldest; NAPI
@@ -156,8 +166,11 @@ struct nva_queue {
 	struct nva_slot *open_slot ____cacheline_aligned_in_smp;
 	u32 open_used;
 	u32 open_last;
+	u32 quiet;
 	struct nva_tx_stats tx_stats;
 	struct nva_slots slots;
+
+	struct hva_poll poll;
 
 	/* NAPI */
 	struct napi_struct napi ____cacheline_aligned_in_smp;
@@ -277,6 +290,9 @@ enum nva_change {
  * @filter_work: tells the host what ndo_set_rx_mode() wants
  * @filter: what the host was told; RTNL
  * @tx_copybreak: longest frame that is copied; RTNL
+ * @tx_frames: under load the host is told of so many copied packets at once; RTNL
+ * @poll_adaptive: see hva_poll_set(); RTNL
+ * @poll_usecs: likewise; RTNL
  * @rss_size: entries of @rss_table; RTNL
  * @rss_user: the table is the user's and survives sessions; RTNL
  * @rss_keyed: there is a key; RTNL
@@ -356,6 +372,9 @@ struct nva_device {
 	struct work_struct filter_work;
 	u32 filter;
 	u32 tx_copybreak;
+	u32 tx_frames;
+	u32 poll_usecs;
+	bool poll_adaptive;
 	u32 rss_size;
 	bool rss_user;
 	bool rss_keyed;
@@ -445,6 +464,7 @@ void nva_tx_copy_max(struct nva_queue *q);
 void nva_tx_complete(struct nva_queue *q, const struct hva_packet *packet, int budget, u32 *packets,
 		     u32 *bytes);
 void nva_tx_resume(struct nva_queue *q);
+void nva_tx_release(struct nva_queue *q);
 bool nva_tx_idle(struct nva_queue *q);
 void nva_tx_stop(struct nva_device *dev);
 void nva_tx_timeout(struct net_device *ndev, unsigned int queue);

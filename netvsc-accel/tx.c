@@ -278,6 +278,7 @@ static int flush_open(struct nva_queue *q, bool more)
 {
 	struct nva_slot *slot = q->open_slot;
 	union nvsp_message message;
+	u32 packets = slot->packets;
 	struct hva_batch batch;
 	u64 id;
 	int err;
@@ -297,6 +298,7 @@ static int flush_open(struct nva_queue *q, bool more)
 		u64_stats_update_begin(&q->tx_stats.syncp);
 		q->tx_stats.messages++;
 		u64_stats_update_end(&q->tx_stats.syncp);
+		hva_poll_sent(&q->poll, packets);
 	}
 	return err;
 }
@@ -344,6 +346,15 @@ static void failed(struct nva_queue *q, int err)
 		nva_reset(q->dev, NVA_RING_BROKEN);
 	else if (err == -ENODEV)
 		nva_reset(q->dev, NVA_CHANNEL_GONE);
+}
+
+/*
+ * Under load a host that was just told of packets need not be told of each: nva_tx_release() sends
+ * what is left when the load ends.
+ */
+static bool held_back(const struct nva_queue *q)
+{
+	return hva_poll_steady(&q->poll) && q->quiet + 1 < READ_ONCE(q->dev->tx_frames);
 }
 
 /*
@@ -395,7 +406,8 @@ static int send_copied(struct nva_queue *q, struct sk_buff *skb, const struct tx
 
 	skb_tx_timestamp(skb);
 	dev_consume_skb_any(skb);
-	flush = __netdev_tx_sent_queue(q->txq, length, netdev_xmit_more());
+	flush = __netdev_tx_sent_queue(q->txq, length, netdev_xmit_more() || held_back(q));
+	q->quiet = flush ? 0 : q->quiet + 1;
 	if (flush || slot->packets >= q->batch_max) {
 		err = flush_open(q, !flush);
 		if (unlikely(err)) {
@@ -501,6 +513,8 @@ static int send_direct(struct nva_queue *q, struct sk_buff *skb, const struct tx
 		nva_slots_put(&q->slots, slot);
 		return err;
 	}
+	q->quiet = 0;
+	hva_poll_sent(&q->poll, 1);
 	return 0;
 }
 
@@ -646,6 +660,23 @@ void nva_tx_resume(struct nva_queue *q)
 			if (err == -EAGAIN && hva_wait_space(&q->hc, RESTART_ROOM))
 				napi_schedule(&q->napi);
 		}
+	}
+	__netif_tx_unlock(q->txq);
+}
+
+/**
+ * nva_tx_release() - send what was held back while the channel was steady
+ * @q: queue
+ *
+ * Context: NAPI.
+ */
+void nva_tx_release(struct nva_queue *q)
+{
+	/* whoever saw the channel steady has the lock, or is done */
+	__netif_tx_lock(q->txq, smp_processor_id());
+	if (nva_queue_ready(q)) {
+		q->quiet = 0;
+		flush_all(q);
 	}
 	__netif_tx_unlock(q->txq);
 }
