@@ -19,6 +19,7 @@ static void stalled(struct timer_list *timer)
 {
 	struct nva_queue *q = timer_container_of(q, timer, stall);
 
+	hva_flush(&q->hc);
 	napi_schedule(&q->napi);
 }
 
@@ -106,6 +107,8 @@ int nva_channel_open(struct nva_queue *q, struct vmbus_channel *chan)
 	WRITE_ONCE(q->cpu, READ_ONCE(chan->target_cpu));
 	q->owed_first = 0;
 	q->owed_count = 0;
+	q->quiet_answers = 0;
+	q->quiet_max = 0;
 	napi_enable(&q->napi);
 	for (;;) {
 		err = vmbus_open(chan, bytes, bytes, NULL, 0, interrupt, q);
@@ -270,6 +273,29 @@ void nva_subchannels_stop(struct nva_device *dev)
 	dev->sc_expected = 0;
 	spin_unlock(&dev->sc_lock);
 	wait_event(dev->sc_wait, none_opening(dev));
+}
+
+/**
+ * nva_answer_quietly() - may the doorbell of receive completions wait?
+ * @q: queue
+ * @count: completions in a batch that is about to end
+ *
+ * A host with sections to spare is in no hurry to get some back, and the next packet that is sent
+ * rings the doorbell for both: an exit less in each round trip. Few may wait, and not for long.
+ *
+ * Context: NAPI.
+ * Return: true when the doorbell may stay owed; somebody rings it within NVA_STALL_PERIOD.
+ */
+bool nva_answer_quietly(struct nva_queue *q, u32 count)
+{
+	q->quiet_answers += count;
+	if (q->quiet_answers > q->quiet_max) {
+		q->quiet_answers = 0;
+		return false;
+	}
+	if (!timer_pending(&q->stall))
+		mod_timer(&q->stall, jiffies + NVA_STALL_PERIOD);
+	return true;
 }
 
 /**

@@ -48,7 +48,10 @@
 /* How long a session's end waits for the host to complete packets before it closes regardless. */
 #define NVA_DRAIN_DEADLINE	(2 * HZ)
 
-/* How often a queue looks for room in the ring that the host does not announce. */
+/*
+ * How often a queue looks for room in the ring that the host does not announce, and how long the
+ * host may not be told of receive completions.
+ */
 #define NVA_STALL_PERIOD	(HZ / 100 ?: 1)
 
 /* VMBus packets under way on a queue. */
@@ -69,6 +72,8 @@
 #define NVA_POLL_USECS		256
 /* Receive completions that may wait for room in the ring. */
 #define NVA_RX_OWED		1024
+/* Receive completions in the ring that the host is not told of; fewer where sections are few. */
+#define NVA_RX_QUIET		64
 
 /* Features that follow what the host can do. */
 #define NVA_HOST_FEATURES	(NETIF_F_SG | NETIF_F_RXCSUM | NETIF_F_RXHASH |			\
@@ -118,6 +123,7 @@ struct nva_pieces {
  * @max_ranges: ranges the host takes in a packet; session
  * @batch_max: RNDIS messages the host takes in one packet; session
  * @batch_align: alignment of each; session
+ * @quiet_max: receive completions in the ring that the host need not be told of; session
  * @recv_buf: receive buffer; session
  * @send_buf: this queue's part of the send buffer; session
  * @headers: RNDIS headers of packets sent by reference, NVA_TX_HEADER bytes a slot; session
@@ -134,6 +140,7 @@ struct nva_pieces {
  * @owed: ring of receive completions to send; NAPI
  * @owed_first: the oldest; NAPI
  * @owed_count: how many; NAPI
+ * @quiet_answers: completions the host was not told of when they were written; NAPI
  * @pieces: see there; NAPI
  * @rx_stats: counters, written by NAPI
  * @cpu: which the channel interrupted when it was opened; session
@@ -154,6 +161,7 @@ struct nva_queue {
 	u32 max_ranges;
 	u32 batch_max;
 	u32 batch_align;
+	u32 quiet_max;
 	u8 *recv_buf;
 	u8 *send_buf;
 	struct page **headers;
@@ -177,6 +185,7 @@ struct nva_queue {
 	struct nva_owed *owed;
 	u32 owed_first;
 	u32 owed_count;
+	u32 quiet_answers;
 	struct nva_pieces pieces;
 	struct nva_rx_stats rx_stats;
 
@@ -421,6 +430,7 @@ void nva_subchannel(struct vmbus_channel *chan);
 void nva_subchannels_expect(struct nva_device *dev, u32 count);
 u32 nva_subchannels_wait(struct nva_device *dev, u32 count);
 void nva_subchannels_stop(struct nva_device *dev);
+bool nva_answer_quietly(struct nva_queue *q, u32 count);
 int nva_poll(struct napi_struct *napi, int budget);
 
 /* nvsp.c: version, buffers, sub-channels, messages of the host */
