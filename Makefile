@@ -31,7 +31,7 @@ kbuild = $(MAKE) -C '$(KDIR)' M='$(CURDIR)' KBUILD_EXTRA_SYMBOLS=
 .PHONY: help
 help: ## list the targets
 	@echo 'Variables: KVER=RELEASE KDIR=HEADERS LLVM=1 DESTDIR=ROOT (or INSTALL_MOD_PATH=ROOT)'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 .PHONY: modules
 modules: headers-exist ## build the kernel modules for KVER (default: the running kernel)
@@ -44,6 +44,16 @@ demo: ## run hv_netvsc and hv_netvsc_accel side by side on a Hyper-V host of our
 .PHONY: check
 check: ## run the tests on one kernel; SUITE="unit lab ..." for some of them
 	@tests/check $(SUITE)
+
+# KERNEL= SETTING= RUNS= PACKETS= for all three; BENCH= names some of tests/bench/benches. Without
+# it everything is measured, and docs/performance.md is written.
+benchoptions = $(if $(KERNEL),--kernel $(KERNEL)) $(if $(RUNS),--runs $(RUNS)) \
+	$(if $(PACKETS),--packets $(PACKETS))
+
+.PHONY: bench
+bench: ## measure the cost of a packet; BENCH=name SETTING=low|middle|high|all RUNS=n
+	@tests/bench/run $(benchoptions) --setting $(or $(SETTING),$(if $(BENCH),middle,all)) \
+		$(or $(BENCH),--fresh --doc docs/performance.md)
 
 .PHONY: matrix
 matrix: ## run every test on every kernel; SUITE= as for check

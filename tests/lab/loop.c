@@ -57,6 +57,14 @@ uint64_t clock_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
+uint64_t loop_guest_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return clock_ns() - ((uint64_t)ts.tv_sec * 1000000000ULL + ts.tv_nsec);
+}
+
 static void enter(struct loop *loop, const char *kind, const void *what)
 {
 	__atomic_store_n(&loop->doing_kind, kind, __ATOMIC_RELAXED);

@@ -150,4 +150,11 @@ const void *loop_doing(const struct loop *loop, const char **kind, uint64_t *sin
 /** clock_ns() - CLOCK_MONOTONIC in nanoseconds */
 uint64_t clock_ns(void);
 
+/**
+ * loop_guest_ns() - clock_ns() without what the calling thread has run
+ *
+ * Where one processor serves guest and host in turn, that is the time the guest could have had.
+ */
+uint64_t loop_guest_ns(void);
+
 #endif

@@ -578,7 +578,7 @@ static void flush_backend(struct netvsp_channel *nc)
 		;
 }
 
-enum rx_end { RX_MORE, RX_IDLE, RX_STALLED, RX_OFF };
+enum rx_end { RX_MORE, RX_IDLE, RX_STALLED, RX_PACED, RX_OFF };
 
 static enum rx_end receive(struct netvsp_channel *nc)
 {
@@ -593,7 +593,11 @@ static enum rx_end receive(struct netvsp_channel *nc)
 	n = room(nc);
 	if (!n)
 		return RX_STALLED;
+	n = pace_room(&nc->rx_pace, n);
+	if (!n)
+		return RX_PACED;
 	n = backend_rx(backend, nc->index, nc->rx, n);
+	pace_spend(&nc->rx_pace, n);
 	if (n)
 		distribute(nc, n);
 	else if (!backend_rx_arm(backend, nc->index))

@@ -20,6 +20,7 @@ enum batch_end {
 	BATCH_EMPTY, /* nothing left to read */
 	BATCH_MORE,
 	BATCH_BLOCKED, /* no room for completions */
+	BATCH_PACED, /* as many as the service rate allows have been taken */
 	BATCH_CLOSED,
 };
 
@@ -429,6 +430,7 @@ static void hand_over(struct netvsp_channel *nc)
 	if (!nc->n_tx)
 		return;
 	backend_tx(nc->dev->backend, nc->index, nc->tx, nc->n_tx);
+	pace_spend(&nc->tx_pace, nc->n_tx);
 	nc->n_tx = 0;
 }
 
@@ -559,7 +561,7 @@ static enum batch_end run_batch(struct netvsp_channel *nc)
 	enum batch_end end = BATCH_MORE;
 	struct vmbus_channel *ch;
 	struct ring_packet pkt;
-	unsigned int n = 0;
+	unsigned int n = 0, most;
 	bool signal;
 
 	pthread_rwlock_rdlock(&dev->lock);
@@ -572,8 +574,10 @@ static enum batch_end run_batch(struct netvsp_channel *nc)
 		end = BATCH_BLOCKED;
 	} else if (!ring_in_begin(&ch->in)) {
 		end = BATCH_EMPTY;
+	} else if (!(most = pace_room(&nc->tx_pace, NETVSP_BATCH))) {
+		end = BATCH_PACED;
 	} else {
-		while (n++ < PACKETS_MAX && nc->n_tx + NETVSP_MAX_CONCAT <= NETVSP_BATCH &&
+		while (n++ < PACKETS_MAX && nc->n_tx < most && nc->n_tx + NETVSP_MAX_CONCAT <= NETVSP_BATCH &&
 		       nc->n_done < NETVSP_BATCH && ring_in_next(&ch->in, &pkt)) {
 			if (fault_armed[FAULT_RING_READ] && read_fault(nc))
 				continue;
@@ -608,6 +612,8 @@ void netvsp_tx_run(struct netvsp_channel *nc)
 			return;
 		case BATCH_BLOCKED:
 			return; /* its signal for ring space is not subject to the mask */
+		case BATCH_PACED:
+			return;
 		case BATCH_EMPTY:
 			ring_in_mask(&ch->in, false);
 			if (!ring_in_begin(&ch->in))

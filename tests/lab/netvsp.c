@@ -178,6 +178,16 @@ static void run_rx_work(struct loop_work *work)
 	netvsp_rx_run(container_of(work, struct netvsp_channel, rx_work));
 }
 
+static void resume_tx(struct pace *pace)
+{
+	netvsp_tx_run(container_of(pace, struct netvsp_channel, tx_pace));
+}
+
+static void resume_rx(struct pace *pace)
+{
+	netvsp_rx_run(container_of(pace, struct netvsp_channel, rx_pace));
+}
+
 static int verb_link(struct netvsp *dev, int argc, char **argv)
 {
 	bool up;
@@ -412,6 +422,8 @@ static void create_channel(struct netvsp *dev, unsigned int index)
 	nc->freed_last = UINT32_MAX;
 	nc->tx_work.run = run_tx_work;
 	nc->rx_work.run = run_rx_work;
+	pace_init(&nc->tx_pace, nc->loop, dev->vm->io_rate, resume_tx);
+	pace_init(&nc->rx_pace, nc->loop, dev->vm->io_rate, resume_rx);
 	nc->rx_fd.fd = backend_rx_fd(dev->backend, index);
 	nc->rx_fd.ready = netvsp_rx_ready;
 	dev->chan[index] = nc;

@@ -25,6 +25,7 @@
 #include "loop.h"
 #include "nvsp-wire.h"
 #include "offload.h"
+#include "pace.h"
 #include "rndis-wire.h"
 #include "stats.h"
 #include "vmbus.h"
@@ -168,6 +169,8 @@ struct netvsp_channel {
 	uint32_t n_freed;
 	struct loop_work tx_work;
 	struct loop_work rx_work;
+	struct pace tx_pace;
+	struct pace rx_pace;
 	struct loop_fd rx_fd;
 	bool rx_added;
 	bool flush_rx;

@@ -21,6 +21,7 @@
 #define MEM_DEFAULT_MIB 1024
 #define DEADLINE_MAX (7 * 24 * 3600)
 #define IO_DELAY_MAX_US 1000000
+#define IO_RATE_MAX 1000000000
 #define VMBUS_MAX_DEFAULT 0x50003u
 
 static uint64_t number(const char *name, const char *text, uint64_t min, uint64_t max)
@@ -130,7 +131,7 @@ static void set_device(struct options *opt, const char *option, const char *text
 
 enum {
 	OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_CPUS, OPT_NUMA, OPT_MEM, OPT_IO_THREADS,
-	OPT_IO_DELAY, OPT_CPU, OPT_VMBUS_MAX, OPT_FAULTS, OPT_LIST_FAULTS, OPT_DEADLINE,
+	OPT_IO_DELAY, OPT_IO_RATE, OPT_CPU, OPT_VMBUS_MAX, OPT_FAULTS, OPT_LIST_FAULTS, OPT_DEADLINE,
 	OPT_ON_PANIC, OPT_RESULTS, OPT_CONSOLE, OPT_SYMBOLS, OPT_GDB, OPT_HOLD, OPT_TSC,
 	OPT_VERBOSE, OPT_HELP, OPT_COUNT,
 };
@@ -149,6 +150,8 @@ static const struct {
 	[OPT_IO_THREADS] = { "io-threads", "N", "threads that move packets, 1 to 16 (1)" },
 	[OPT_IO_DELAY] = { "io-delay", "US",
 			   "what such a thread takes to wake up, 0 to 1000000 (0)" },
+	[OPT_IO_RATE] = { "io-rate", "PPS",
+			  "frames a second that it serves, each channel and way, 0 = all (0)" },
 	[OPT_CPU] = { "cpu", "xsave=W,fast-strings=W",
 		      "show these to the guest: auto, on, off (auto)" },
 	[OPT_VMBUS_MAX] = { "vmbus-max", "VERSION", "newest VMBus version offered (5.3)" },
@@ -217,6 +220,9 @@ static void set(struct options *opt, unsigned int which, const char *value)
 		break;
 	case OPT_IO_DELAY:
 		opt->wake_delay_us = number(name, value, 0, IO_DELAY_MAX_US);
+		break;
+	case OPT_IO_RATE:
+		opt->io_rate = number(name, value, 0, IO_RATE_MAX);
 		break;
 	case OPT_CPU:
 		set_cpu(opt, value);

@@ -52,6 +52,7 @@ struct options {
 	uint64_t mem_size;		/* bytes */
 	unsigned int n_io;
 	uint64_t wake_delay_us;		/* of the I/O loops */
+	uint64_t io_rate;		/* frames a second, each channel and way; 0 = no limit */
 	uint32_t vmbus_max;		/* major << 16 | minor */
 	const char *faults;		/* script, or NULL */
 	unsigned int deadline;		/* seconds, 0 = none */

@@ -168,6 +168,7 @@ static void put_run(struct json_object *into, const struct vm *vm)
 	stats_put(into, "mem_bytes", vm->mem_size);
 	stats_put(into, "io_threads", vm->n_io);
 	stats_put(into, "io_delay_us", opt->wake_delay_us);
+	stats_put(into, "io_rate_pps", opt->io_rate);
 	json_object_object_add(into, "xsave", json_object_new_boolean(!no_xsave));
 	json_object_object_add(into, "fast_strings", json_object_new_boolean(!no_rep));
 }

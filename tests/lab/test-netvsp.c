@@ -91,6 +91,21 @@ uint64_t clock_ns(void)
 	return now += 1000;
 }
 
+/* The time that the service rate goes by, and its timer. */
+static uint64_t guest_now;
+static struct loop_timer *paced;
+
+uint64_t loop_guest_ns(void)
+{
+	return guest_now;
+}
+
+void loop_timer_arm(struct loop *loop, struct loop_timer *timer, uint64_t delay_ns)
+{
+	timer->deadline = guest_now + delay_ns;
+	paced = timer;
+}
+
 static struct netvsp *dev_of(void)
 {
 	return container_of(device, struct netvsp, v);
@@ -536,6 +551,48 @@ static void good_driver(void)
 	close_channel();
 }
 
+/* At a service rate a quantum is served at a time, transmit and receive, and none is lost. */
+static void paced_service(void)
+{
+	uint8_t *section = memory + SEND_PAGE * VMBUS_PAGE;
+	struct vmbus_transfer_pages *t = (struct vmbus_transfer_pages *)got.bytes;
+	struct netvsp_channel *nc = dev_of()->chan[0];
+	unsigned int n, turns = 0, back = 0, most = 0, before;
+
+	bring_up();
+	judged = 0;
+	before = (unsigned int)nc->stats.tx_packets.v;
+	nc->tx_pace.pps = 1000000;
+	nc->rx_pace.pps = 500000;
+	for (n = 0; n < 300; n++)
+		CHECK(send_section(0, build_frame(section, 100, 1), n));
+	paced = NULL;
+	ring();
+	CHECK(nc->stats.tx_packets.v - before == 64 && paced);
+	do {
+		while (receive_packet()) {
+			if (got.d.type != VMBUS_PKT_TRANSFER_PAGES)
+				continue;
+			back += t->n;
+			release(got.d.txid);
+		}
+		n = (unsigned int)nc->stats.tx_packets.v;
+		most = n - before > most ? n - before : most;
+		before = n;
+		guest_now += PACE_QUANTUM * 1000;
+		nc->tx_pace.timer.expire(&nc->tx_pace.timer);
+		nc->rx_pace.timer.expire(&nc->rx_pace.timer);
+		run_posted();
+	} while (back < 300 && ++turns < 100);
+	CHECK(back == 300 && most == 64, "%u back, %u at once", back, most);
+	/* 64 at once, then half of a quantum for each quantum's time at the rate of transmit */
+	CHECK(turns >= (300 - 64) / 16 && turns <= 300 / 16, "%u turns", turns);
+	CHECK(!judged, "%s", judged_kind);
+	nc->tx_pace.pps = 0;
+	nc->rx_pace.pps = 0;
+	close_channel();
+}
+
 /* A driver that never gives sections back stalls the NIC, and loses nothing when it does. */
 static void starved(void)
 {
@@ -818,6 +875,7 @@ int main(void)
 		return 1;
 	run_posted();
 	check_run("a good driver gets every frame back", good_driver);
+	check_run("a service rate", paced_service);
 	check_run("no section is free for a while", starved);
 	check_run("each offence is named", offences);
 	check_run("control verbs", verbs);

@@ -202,6 +202,13 @@ void loop_call(struct loop *loop, void (*fn)(void *arg), void *arg)
 	fn(arg);
 }
 
+uint64_t loop_guest_ns(void)
+{
+	return 0;
+}
+
+void loop_timer_arm(struct loop *loop, struct loop_timer *timer, uint64_t delay_ns) {}
+
 static unsigned int watchers(void)
 {
 	unsigned int n = 0;

@@ -39,6 +39,7 @@ enum end {
 	END_MORE,
 	END_IDLE, /* nothing to do until the next notification */
 	END_NO_ROOM, /* frames wait, the guest has no buffers */
+	END_PACED, /* as many as the service rate allows have been served */
 	END_BROKEN,
 };
 
@@ -124,11 +125,18 @@ static enum end tx_batch(struct virtio_net_pair *p)
 {
 	bool link = __atomic_load_n(&p->dev->link, __ATOMIC_RELAXED);
 	uint16_t heads[VIRTIO_NET_BATCH];
-	unsigned int n_heads = 0, n = 0;
+	unsigned int n_heads = 0, n = 0, most = VIRTIO_NET_BATCH;
 	struct vring_chain c;
 	int got = 0;
 
-	while (n_heads < VIRTIO_NET_BATCH && (got = vring_pop(&p->tx, &c)) > 0) {
+	while (n_heads < most && (got = vring_pop(&p->tx, &c)) > 0) {
+		if (!n_heads) {
+			most = pace_room(&p->tx_pace, VIRTIO_NET_BATCH);
+			if (!most) {
+				vring_unpop(&p->tx, 1);
+				return END_PACED;
+			}
+		}
 		heads[n_heads++] = c.head;
 		if (c.n_in)
 			p->tx.broken = "transmit buffer to be written to";
@@ -147,6 +155,7 @@ static enum end tx_batch(struct virtio_net_pair *p)
 	} else {
 		stat_add(&p->stats.tx_link_down, n);
 	}
+	pace_spend(&p->tx_pace, n_heads);
 	for (unsigned int i = 0; i < n_heads; i++)
 		vring_push(&p->tx, heads[i], 0);
 	if (vring_publish(&p->tx))
@@ -169,6 +178,8 @@ static void tx_run(struct virtio_net_pair *p)
 			continue;
 		case END_BROKEN:
 			give_up(p, &p->tx, TX_QUEUE(p));
+			return;
+		case END_PACED:
 			return;
 		default:
 			if (!vring_listen(&p->tx))
@@ -333,10 +344,15 @@ static enum end rx_deliver(struct virtio_net_pair *p)
 static enum end rx_batch(struct virtio_net_pair *p)
 {
 	struct backend *be = p->dev->backend;
+	unsigned int most;
 
 	if (p->at == p->n) {
+		most = pace_room(&p->rx_pace, VIRTIO_NET_BATCH);
+		if (!most)
+			return END_PACED;
 		p->at = 0;
-		p->n = backend_rx(be, p->index, p->frames, VIRTIO_NET_BATCH);
+		p->n = backend_rx(be, p->index, p->frames, most);
+		pace_spend(&p->rx_pace, p->n);
 		if (!p->n)
 			return backend_rx_arm(be, p->index) ? END_MORE : END_IDLE;
 		stat_inc(&p->stats.rx_batches);
@@ -368,6 +384,9 @@ static void rx_run(struct virtio_net_pair *p)
 			return;
 		case END_BROKEN:
 			give_up(p, &p->rx, RX_QUEUE(p));
+			return;
+		case END_PACED:
+			watch_backend(p, false);
 			return;
 		case END_NO_ROOM:
 			if (vring_listen(&p->rx))
@@ -421,6 +440,22 @@ static void rx_again(struct loop_work *work)
 		rx_run(p);
 }
 
+static void resume_tx(struct pace *pace)
+{
+	struct virtio_net_pair *p = container_of(pace, struct virtio_net_pair, tx_pace);
+
+	if (p->running)
+		tx_run(p);
+}
+
+static void resume_rx(struct pace *pace)
+{
+	struct virtio_net_pair *p = container_of(pace, struct virtio_net_pair, rx_pace);
+
+	if (p->running)
+		rx_run(p);
+}
+
 void virtio_net_pair_init(struct virtio_net_pair *p, struct virtio_net *dev, unsigned int index,
 			  struct loop *loop)
 {
@@ -435,6 +470,8 @@ void virtio_net_pair_init(struct virtio_net_pair *p, struct virtio_net *dev, uns
 	p->backend_fd.ready = backend_ready;
 	p->tx_again.run = tx_again;
 	p->rx_again.run = rx_again;
+	pace_init(&p->tx_pace, loop, dev->vp.fn.vm->io_rate, resume_tx);
+	pace_init(&p->rx_pace, loop, dev->vp.fn.vm->io_rate, resume_rx);
 }
 
 int virtio_net_pair_start(struct virtio_net_pair *p)

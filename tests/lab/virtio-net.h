@@ -19,6 +19,7 @@
 
 #include "backend.h"
 #include "loop.h"
+#include "pace.h"
 #include "virtio-pci.h"
 
 struct virtio_net;
@@ -79,6 +80,7 @@ struct virtio_net_pair {
 	struct loop_fd rx_kick, tx_kick, backend_fd;
 	bool backend_added, backend_watched;
 	struct loop_work tx_again, rx_again;
+	struct pace tx_pace, rx_pace;
 	struct frame frames[VIRTIO_NET_BATCH]; /* received, [at, n) not delivered yet */
 	unsigned int at, n;
 	struct frame tx_frames[VIRTIO_NET_BATCH];

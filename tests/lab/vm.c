@@ -146,6 +146,7 @@ void vm_create(struct vm *vm, const struct options *opt)
 	vm->n_nodes = opt->n_nodes;
 	vm->mem_size = opt->mem_size;
 	vm->n_io = opt->n_io;
+	vm->io_rate = opt->io_rate;
 	vm->next_gsi = VM_GSI_DEVICE_FIRST;
 	open_kvm(vm);
 	make_memory(vm);

@@ -87,6 +87,7 @@ struct vm {
 	struct loop *control;
 	struct loop **io;
 	unsigned int n_io;
+	uint64_t io_rate;		/* frames a second, each channel and way; 0 = no limit */
 	uint64_t start_ns;		/* clock_ns() when vCPUs were started */
 	/* private: owned by the file of that name */
 	int kvm;

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh disable=SC2154,SC2034
+#
+# What a packet costs: phases of traffic between two snapshots of the lab's statistics, read by
+# tests/bench/rows.jq. A scenario sources it; needs report.sh and driver.sh.
+#
+# A phase leaves the snapshots DRIVER/PHASE.begin and .end, and a result DRIVER/PHASE, an object:
+#   label      what the phase is, for people
+#   nic        the lab's object whose backend counts, e.g. net1
+#   count      its counter that is the number of packets; or
+#   operations the number itself (transactions, connections)
+#   size       bytes on the wire with FCS, queues
+#   base       the phase without traffic whose cost is taken off
+#   refused    why there is no number
+# and what the program that made or took the traffic printed when it was done.
+
+programs=/lab/programs
+measure_waiter=/tmp/measure.waiter
+
+# phase_begin PHASE, phase_end PHASE LABEL FIELD...: FIELD is NAME:VALUE of JSON, or "".
+phase_begin() {
+	snap "$DRIVER/$1.begin"
+}
+
+phase_end() {
+	snap "$DRIVER/$1.end"
+	phase_name=$1
+	phase_fields="\"label\":\"$2\""
+	shift 2
+	for phase_field; do
+		[ -z "$phase_field" ] || phase_fields="$phase_fields,\"${phase_field%%:*}\":${phase_field#*:}"
+	done
+	result "$DRIVER/$phase_name" "{$phase_fields}"
+}
+
+# phase_refused PHASE LABEL WHY SIZE: a row that says that there is no number, and why.
+phase_refused() {
+	note "$DRIVER/$1: $3"
+	result "$DRIVER/$1" "{\"label\":\"$2\",\"size\":$4,\"queues\":${queues:-1},\"refused\":\"$3\"}"
+}
+
+# measure_bases: what the snapshots themselves cost, without (idle) and with (told) an order to a
+# source between them as long as those of receive().
+measure_bases() {
+	phase_begin idle
+	phase_end idle base
+	phase_begin told
+	tell "do $source_object source status                                   "
+	phase_end told base
+}
+
+# measure_nics: two NICs of $DRIVER, up: $sink and $source, and the lab's names of them.
+measure_nics() {
+	driver_load 2
+	sink=${nics% *}
+	source=${nics#* }
+	case $DRIVER in
+	virtio_net) sink_object=net2 source_object=net3 ;;
+	*) sink_object=net0 source_object=net1 ;;
+	esac
+	quiet_up "$sink"
+	quiet_up "$source"
+}
+
+# quiet_up NIC: no addresses, so nobody but the test speaks.
+quiet_up() {
+	echo 1 >"/proc/sys/net/ipv6/conf/$1/disable_ipv6"
+	run ip link set "$1" up
+	eventually 15 "carrier of $1" grep -q 1 "/sys/class/net/$1/carrier"
+}
+
+# drop_at_door NIC: what comes in is dropped by tc before any protocol looks at it.
+drop_at_door() {
+	run tc qdisc replace dev "$1" clsact
+	run tc filter replace dev "$1" ingress protocol all matchall action drop
+}
+
+pgset() {
+	echo "$2" >"/proc/net/pktgen/$1"
+	grep -q 'Result: OK' "/proc/net/pktgen/$1" || fail "pktgen $1 $2: $(tail -n 1 "/proc/net/pktgen/$1")"
+}
+
+# transmit SIZE BURST: pktgen, SIZE bytes on the wire, BURST packets announced at once (xmit_more);
+# a thread for each of $queues queues.
+transmit() {
+	tx_each=$((PACKETS / ${queues:-1}))
+	for tx_thread in /proc/net/pktgen/kpktgend_*; do
+		pgset "${tx_thread##*/}" rem_device_all
+	done
+	tx_queue=0
+	while [ "$tx_queue" -lt "${queues:-1}" ]; do
+		tx_device=$sink@$tx_queue
+		pgset "kpktgend_$tx_queue" "add_device $tx_device"
+		for setting in "count $tx_each" "pkt_size $(($1 - 4))" "burst $2" 'clone_skb 0' \
+			'delay 0' 'dst 10.68.0.1' 'src_min 10.68.0.2' 'src_max 10.68.0.2' \
+			'dst_mac 02:00:00:00:50:c0' 'udp_src_min 1024' 'udp_src_max 1024' \
+			"queue_map_min $tx_queue" "queue_map_max $tx_queue"; do
+			pgset "$tx_device" "$setting"
+		done
+		tx_queue=$((tx_queue + 1))
+	done
+	phase_begin "tx-$1-$2"
+	echo start >/proc/net/pktgen/pgctrl
+	if [ "$2" = 1 ]; then tx_label="transmit $1 B"; else tx_label="transmit $1 B, bursts of $2"; fi
+	phase_end "tx-$1-$2" "$tx_label" "nic:\"$sink_object\"" count:\"tx_packets\" "size:$1" \
+		"queues:${queues:-1}" base:\"idle\"
+	at_least "packets that pktgen sent" "$tx_each" \
+		"$(awk '/pkts-sofar/ { print $2 }' "/proc/net/pktgen/$sink@0")"
+}
+
+# waiter COMMAND...: a program that takes traffic. It says "ready", and when it has had all "done",
+# with fields for phase_end; fails when it says something else first.
+waiter() {
+	rm -f "$measure_waiter"
+	mkfifo "$measure_waiter"
+	"$@" >"$measure_waiter" 2>/tmp/waiter.err &
+	waiter_pid=$!
+	exec 4<"$measure_waiter"
+	read -r waiter_word waiter_said <&4 && [ "$waiter_word" = ready ]
+}
+
+# waiter_failed: why the last one did not get ready.
+waiter_failed() {
+	waiter_status=0
+	wait "$waiter_pid" || waiter_status=$?
+	exec 4<&-
+	waiter_error=$(tail -n 1 /tmp/waiter.err)
+}
+
+# waiter_done: waits for the word; $waiter_said is what came with it.
+waiter_done() {
+	read -r waiter_word waiter_said <&4 && [ "$waiter_word" = done ] ||
+		fail "traffic was not all taken: $(tail -n 1 /tmp/waiter.err)"
+}
+
+waiter_end() {
+	exec 4<&-
+	wait "$waiter_pid" || fail "the program that took the traffic: $(tail -n 1 /tmp/waiter.err)"
+}
+
+# receive PHASE LABEL SIZE SOURCE-OPTIONS: the running waiter takes $PACKETS from the source.
+receive() {
+	phase_begin "$1"
+	tell "do $source_object source start rate=max,count=$PACKETS,size=$(($3 - 4))${4:+,$4}" ||
+		fail "the source: $answer"
+	waiter_done
+	# shellcheck disable=SC2086 # fields
+	phase_end "$1" "$2" "nic:\"$source_object\"" count:\"rx_packets\" "size:$3" \
+		"queues:${queues:-1}" base:\"told\" $waiter_said
+	waiter_end
+}
+
+# receive_drop SIZE
+receive_drop() {
+	waiter $programs/rxwait "$source" "$PACKETS" || fail "rxwait: $(cat /tmp/waiter.err)"
+	receive "rx-$1" "receive $1 B, ingress drop" "$1" ''
+}

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh disable=SC2154,SC2153
+# The price of a packet, one driver after the other in the same guest; read it with tests/cost.
+#: cpus=1 deadline=900 guest=bench
+#: DRIVERS=hv_netvsc,hv_netvsc_accel,virtio_net PACKETS=20000
+#: PHASES=tx:64:1,tx:64:16,tx:1500:1,tx:1500:16,rx:64,rx:1500
+#: IO_DELAY=20 IO_RATE=1000000 RANGES=8
+#: --io-delay @IO_DELAY@
+#: --io-rate @IO_RATE@
+#: --net netvsc,id=net0,queues=@CPUS@,ranges=@RANGES@,backend=sink
+#: --net netvsc,id=net1,queues=@CPUS@,ranges=@RANGES@,backend=source:start=off
+#: --net virtio,id=net2,queues=@CPUS@,backend=sink
+#: --net virtio,id=net3,queues=@CPUS@,backend=source:start=off
+
+# PHASES, in this order: tx:SIZE:BURST by pktgen, rx:SIZE dropped at the driver's door.
+
+# shellcheck source=/dev/null
+. /lab/measure.sh
+
+run modprobe -a pktgen sch_ingress cls_matchall act_gact
+queues=$CPUS
+
+phase() {
+	case $1 in
+	tx:*)
+		size=${1#tx:}
+		burst=${size#*:}
+		size=${size%:*}
+		# pktgen hands out a burst as one shared skb, on which hv_netvsc, keeping a
+		# packet's state inside the skb, dereferences NULL.
+		if [ "$DRIVER" = hv_netvsc ] && [ "$burst" != 1 ]; then
+			phase_refused "tx-$size-$burst" "transmit $size B, bursts of $burst" \
+				'takes no shared skb' "$size"
+		else
+			transmit "$size" "$burst"
+		fi
+		;;
+	rx:*) receive_drop "${1#rx:}" ;;
+	*) fail "no such phase: $1" ;;
+	esac
+}
+
+for DRIVER in $(echo "$DRIVERS" | tr ',' ' '); do
+	export DRIVER
+	measure_nics
+	drop_at_door "$sink"
+	drop_at_door "$source"
+	# Caches, page pools and the like are warm before anything is counted.
+	case $PHASES in *tx:*) transmit 64 1 ;; esac
+	case $PHASES in *rx:*) receive_drop 64 ;; esac
+	measure_bases
+	for each in $(echo "$PHASES" | tr ',' ' '); do
+		phase "$each"
+	done
+	driver_unload
+done

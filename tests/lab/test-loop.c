@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The loop's clocks: what the host itself runs is not time of the guest. */
+#include <time.h>
+
+#include "check.h"
+#include "cputime.h"
+#include "loop.h"
+
+#define MSEC 1000000ull
+
+void cputime_read(pthread_t thread, int tid, struct cputime *cpu)
+{
+}
+
+static uint64_t run_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+static void running_is_not_counted(void)
+{
+	uint64_t wall = clock_ns(), run = run_ns(), guest = loop_guest_ns();
+	uint64_t expected, passed;
+
+	while (run_ns() - run < 50 * MSEC)
+		;
+	passed = loop_guest_ns() - guest;
+	expected = (clock_ns() - wall) - (run_ns() - run);
+	CHECK(passed <= expected + 5 * MSEC && passed + 5 * MSEC >= expected,
+	      "%llu ns counted, %llu expected", (unsigned long long)passed,
+	      (unsigned long long)expected);
+}
+
+static void sleeping_is_counted(void)
+{
+	const struct timespec nap = { .tv_nsec = 20 * MSEC };
+	uint64_t guest = loop_guest_ns();
+
+	nanosleep(&nap, NULL);
+	CHECK(loop_guest_ns() - guest >= 19 * MSEC);
+}
+
+int main(void)
+{
+	check_run("the time that the host's thread runs is not counted", running_is_not_counted);
+	check_run("the time that it sleeps is", sleeping_is_counted);
+	return check_end();
+}
