@@ -16,7 +16,7 @@
  * A poll ends like this::
  *
  *	if (hva_poll_ended(&poll))
- *		send what was held back because of hva_poll_steady()
+ *		send what was held back because of hva_poll_burst()
  *	stay = hva_poll_stay(&poll, packets);
  *	if (!napi_complete_done(napi, work) || stay)
  *		return work;
@@ -31,23 +31,26 @@
 #include <hv_vmbus_accel.h>
 
 /* Packets that are further apart than this on average are not steady. */
-#define HVA_POLL_GAP_US		8u
+#define HVA_POLL_GAP_US		16u
+/* About as long may a packet be held back while a channel is steady. */
+#define HVA_POLL_HOLD_US	128u
 /* Shorter periods save nothing: the timer costs as much as an interrupt. */
 #define HVA_POLL_MIN_US		64u
 #define HVA_POLL_MAX_US		1000u
 
 /**
  * struct hva_poll - adaptive polling of one channel, embedded in the driver's queue
- * @steady: the interrupt stays masked and the timer runs; set by NAPI, cleared by the timer
+ * @burst: 0, or the channel is steady and so many packets are sent in HVA_POLL_HOLD_US; set by NAPI,
+ *	   then the timer's, which clears it at the end
  * @usecs: longest period, 0: the interrupt is never kept masked
  * @hc: the channel
  * @napi: serves it
  * @sent: packets transmitted; the transmit path's
  * @taken: packets received; NAPI
  * @was_steady: as of the last poll; NAPI
- * @base: packets when the window began; NAPI
- * @since: when that was, ktime; NAPI
- * @seen: packets at the last tick; the timer's while steady
+ * @since: when the window began, ktime; NAPI
+ * @seen_sent: @sent then, or at the last tick; the timer's while steady
+ * @seen_taken: likewise
  * @timer: one tick a period
  * @period: now, us; the timer's while steady
  * @adaptive: the period grows from HVA_POLL_MIN_US to @usecs
@@ -57,7 +60,7 @@
  * Drivers read @usecs, @begun and @ticks and write nothing.
  */
 struct hva_poll {
-	bool steady;
+	u32 burst;
 	u32 usecs;
 	struct hva_channel *hc;
 	struct napi_struct *napi;
@@ -65,9 +68,9 @@ struct hva_poll {
 
 	u32 taken ____cacheline_aligned_in_smp;
 	bool was_steady;
-	u32 base;
 	ktime_t since;
-	u32 seen;
+	u32 seen_sent;
+	u32 seen_taken;
 	struct hrtimer timer;
 	u32 period;
 	bool adaptive;
@@ -105,18 +108,31 @@ void hva_poll_set(struct hva_poll *poll, bool adaptive, u32 usecs);
 void hva_poll_stop(struct hva_poll *poll);
 
 /**
- * hva_poll_steady() - is somebody sure to look at this channel within a period?
- * @poll: initialised
- *
- * For a transmit path that holds back doorbells or packets. After it has seen true and held
- * something back, it drops the lock that the driver also takes once hva_poll_ended() said true:
- * so nothing is held for good.
+ * hva_poll_waits() - has the host written something that was not read?
+ * @poll: initialised, its channel open
  *
  * Context: any.
  */
-static inline bool hva_poll_steady(const struct hva_poll *poll)
+static inline bool hva_poll_waits(const struct hva_poll *poll)
 {
-	return READ_ONCE(poll->steady);
+	const struct hv_ring_buffer_info *in = &poll->hc->channel->inbound;
+
+	return READ_ONCE(in->ring_buffer->write_index) != READ_ONCE(in->priv_read_index);
+}
+
+/**
+ * hva_poll_burst() - how many packets may gather for one doorbell?
+ * @poll: initialised
+ *
+ * For a transmit path that holds back doorbells or packets, under a lock that the driver also takes
+ * when hva_poll_ended() said true, to send what was held back: so nothing is held for good.
+ *
+ * Context: any.
+ * Return: 0 while the channel is not steady: nothing may be held back.
+ */
+static inline u32 hva_poll_burst(const struct hva_poll *poll)
+{
+	return READ_ONCE(poll->burst);
 }
 
 /**
@@ -130,11 +146,8 @@ static inline bool hva_poll_steady(const struct hva_poll *poll)
  */
 static inline void hva_poll_sent(struct hva_poll *poll, u32 packets)
 {
-	const struct hv_ring_buffer_info *in = &poll->hc->channel->inbound;
-
 	WRITE_ONCE(poll->sent, poll->sent + packets);
-	if (READ_ONCE(poll->steady) &&
-	    READ_ONCE(in->ring_buffer->write_index) != READ_ONCE(in->priv_read_index))
+	if (READ_ONCE(poll->burst) && hva_poll_waits(poll))
 		napi_schedule(poll->napi);
 }
 
@@ -143,11 +156,11 @@ static inline void hva_poll_sent(struct hva_poll *poll, u32 packets)
  * @poll: initialised
  *
  * Context: NAPI, once in each poll.
- * Return: true once for each time that hva_poll_steady() was true.
+ * Return: true once for each time that the channel was steady.
  */
 static inline bool hva_poll_ended(struct hva_poll *poll)
 {
-	if (likely(poll->was_steady == READ_ONCE(poll->steady)))
+	if (likely(poll->was_steady == !!READ_ONCE(poll->burst)))
 		return false;
 	poll->was_steady = false;
 	return true;

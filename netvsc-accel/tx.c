@@ -356,7 +356,7 @@ static void failed(struct nva_queue *q, int err)
  */
 static bool held_back(const struct nva_queue *q)
 {
-	return hva_poll_steady(&q->poll) && q->quiet + 1 < READ_ONCE(q->dev->tx_frames);
+	return q->quiet + 1 < min(hva_poll_burst(&q->poll), READ_ONCE(q->dev->tx_frames));
 }
 
 /*

@@ -33,39 +33,42 @@ static bool dense(u32 packets, s64 us)
 	return (u64)packets * HVA_POLL_GAP_US >= us;
 }
 
+/* Packets that come in HVA_POLL_HOLD_US when so many came in @us. */
+static u32 burst(u32 packets, u32 us)
+{
+	return packets * HVA_POLL_HOLD_US / us;
+}
+
 static ktime_t period(u32 usecs)
 {
 	return ns_to_ktime((u64)usecs * NSEC_PER_USEC);
 }
 
-/* All that went over the channel, in either direction. */
-static u32 count(const struct hva_poll *poll)
+/* Who transmits looks at the ring each time; without him every period is a delay. */
+static u32 next_period(const struct hva_poll *poll, u32 usecs, u32 sent, u32 taken)
 {
-	return READ_ONCE(poll->taken) + READ_ONCE(poll->sent);
-}
-
-static bool waits(const struct hva_poll *poll)
-{
-	const struct hv_ring_buffer_info *in = &poll->hc->channel->inbound;
-
-	return READ_ONCE(in->ring_buffer->write_index) != READ_ONCE(in->priv_read_index);
+	if (!READ_ONCE(poll->adaptive))
+		return usecs;
+	return sent < taken ? HVA_POLL_MIN_US : min(2 * poll->period, usecs);
 }
 
 static enum hrtimer_restart tick(struct hrtimer *timer)
 {
 	struct hva_poll *poll = container_of(timer, struct hva_poll, timer);
-	u32 usecs = READ_ONCE(poll->usecs), now = count(poll);
-	bool on = usecs && dense(now - poll->seen, poll->period);
+	u32 taken = READ_ONCE(poll->taken) - poll->seen_taken;
+	u32 sent = READ_ONCE(poll->sent) - poll->seen_sent;
+	u32 usecs = READ_ONCE(poll->usecs);
+	bool on = usecs && dense(sent + taken, poll->period);
 
 	poll->ticks++;
-	if (!on)
-		WRITE_ONCE(poll->steady, false);
-	if (!on || waits(poll))
+	WRITE_ONCE(poll->burst, on ? max(burst(sent, poll->period), 1u) : 0);
+	if (!on || hva_poll_waits(poll))
 		napi_schedule(poll->napi);
 	if (!on)
 		return HRTIMER_NORESTART;
-	poll->seen = now;
-	poll->period = READ_ONCE(poll->adaptive) ? min(2 * poll->period, usecs) : usecs;
+	poll->seen_taken += taken;
+	poll->seen_sent += sent;
+	poll->period = next_period(poll, usecs, sent, taken);
 	hrtimer_forward_now(timer, period(poll->period));
 	return HRTIMER_RESTART;
 }
@@ -88,19 +91,19 @@ EXPORT_SYMBOL_GPL(hva_poll_set);
 void hva_poll_stop(struct hva_poll *poll)
 {
 	hrtimer_cancel(&poll->timer);
-	WRITE_ONCE(poll->steady, false);
+	WRITE_ONCE(poll->burst, 0);
 	poll->was_steady = false;
 }
 EXPORT_SYMBOL_GPL(hva_poll_stop);
 
 bool hva_poll_stay(struct hva_poll *poll, u32 packets)
 {
-	u32 usecs = READ_ONCE(poll->usecs), now;
+	u32 usecs = READ_ONCE(poll->usecs), sent, taken;
 	ktime_t time;
 	s64 window;
 
 	WRITE_ONCE(poll->taken, poll->taken + packets);
-	if (READ_ONCE(poll->steady))
+	if (READ_ONCE(poll->burst))
 		return true;
 	if (!usecs)
 		return false;
@@ -109,18 +112,18 @@ bool hva_poll_stay(struct hva_poll *poll, u32 packets)
 	window = ktime_us_delta(time, poll->since);
 	if (window < WINDOW_US)
 		return false;
-	now = count(poll);
-	packets = now - poll->base;
+	sent = READ_ONCE(poll->sent) - poll->seen_sent;
+	taken = poll->taken - poll->seen_taken;
+	poll->seen_sent += sent;
+	poll->seen_taken += taken;
 	poll->since = time;
-	poll->base = now;
-	if (window > WINDOW_MAX_US || !dense(packets, window))
+	if (window > WINDOW_MAX_US || !dense(sent + taken, window))
 		return false;
 
-	poll->seen = now;
 	poll->period = READ_ONCE(poll->adaptive) ? HVA_POLL_MIN_US : usecs;
 	poll->was_steady = true;
 	poll->begun++;
-	WRITE_ONCE(poll->steady, true);
+	WRITE_ONCE(poll->burst, max(burst(sent, window), 1u));
 	/* NAPI is ours until it is told that it is complete: an early tick is not lost. */
 	hrtimer_start(&poll->timer, period(poll->period), HRTIMER_MODE_REL_PINNED);
 	return true;
