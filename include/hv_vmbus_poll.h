@@ -54,10 +54,10 @@
  * @timer: one tick a period
  * @period: now, us; the timer's while steady
  * @adaptive: the period grows from HVA_POLL_MIN_US to @usecs
- * @begun: how often the channel became steady
+ * @steady: how often the channel became steady
  * @ticks: how often the timer fired
  *
- * Drivers read @usecs, @begun and @ticks and write nothing.
+ * Drivers read @usecs, @steady and @ticks and write nothing.
  */
 struct hva_poll {
 	u32 burst;
@@ -74,7 +74,7 @@ struct hva_poll {
 	struct hrtimer timer;
 	u32 period;
 	bool adaptive;
-	u64 begun;
+	u64 steady;
 	u64 ticks;
 };
 

@@ -64,9 +64,9 @@
 #define NVA_TX_COPYBREAK	2048
 #define NVA_TX_COPYBREAK_MAX	65536
 /*
- * Under load, copied packets that wait for one doorbell: two sections of what hosts take in one.
+ * Under load, copied packets that wait for one doorbell: four sections of what hosts take in one.
  */
-#define NVA_TX_FRAMES		16
+#define NVA_TX_FRAMES		32
 #define NVA_TX_FRAMES_MAX	256
 /* Longest time that the interrupt stays masked before somebody looks. */
 #define NVA_POLL_USECS		256

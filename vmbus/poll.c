@@ -122,7 +122,7 @@ bool hva_poll_stay(struct hva_poll *poll, u32 packets)
 
 	poll->period = READ_ONCE(poll->adaptive) ? HVA_POLL_MIN_US : usecs;
 	poll->was_steady = true;
-	poll->begun++;
+	poll->steady++;
 	WRITE_ONCE(poll->burst, max(burst(sent, window), 1u));
 	/* NAPI is ours until it is told that it is complete: an early tick is not lost. */
 	hrtimer_start(&poll->timer, period(poll->period), HRTIMER_MODE_REL_PINNED);
