@@ -53,6 +53,7 @@
  * @seen_taken: likewise
  * @timer: one tick a period
  * @period: now, us; the timer's while steady
+ * @first: the timer has not fired since the channel became steady; the timer's
  * @adaptive: the period grows from HVA_POLL_MIN_US to @usecs
  * @steady: how often the channel became steady
  * @ticks: how often the timer fired
@@ -73,6 +74,7 @@ struct hva_poll {
 	u32 seen_taken;
 	struct hrtimer timer;
 	u32 period;
+	bool first;
 	bool adaptive;
 	u64 steady;
 	u64 ticks;

@@ -28,7 +28,7 @@
 #define WINDOW_US	HVA_POLL_MIN_US
 #define WINDOW_MAX_US	(4 * WINDOW_US)
 
-static bool dense(u32 packets, s64 us)
+static bool dense(u32 packets, u32 us)
 {
 	return (u64)packets * HVA_POLL_GAP_US >= us;
 }
@@ -49,7 +49,7 @@ static u32 next_period(const struct hva_poll *poll, u32 usecs, u32 sent, u32 tak
 {
 	if (!READ_ONCE(poll->adaptive))
 		return usecs;
-	return sent < taken ? HVA_POLL_MIN_US : min(2 * poll->period, usecs);
+	return sent <= taken ? HVA_POLL_MIN_US : min(2 * poll->period, usecs);
 }
 
 static enum hrtimer_restart tick(struct hrtimer *timer)
@@ -58,8 +58,10 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 	u32 taken = READ_ONCE(poll->taken) - poll->seen_taken;
 	u32 sent = READ_ONCE(poll->sent) - poll->seen_sent;
 	u32 usecs = READ_ONCE(poll->usecs);
-	bool on = usecs && dense(sent + taken, poll->period);
+	/* what came since the start is read only now that somebody looks */
+	bool on = usecs && (poll->first || dense(sent + taken, poll->period));
 
+	poll->first = false;
 	poll->ticks++;
 	WRITE_ONCE(poll->burst, on ? max(burst(sent, poll->period), 1u) : 0);
 	if (!on || hva_poll_waits(poll))
@@ -121,6 +123,7 @@ bool hva_poll_stay(struct hva_poll *poll, u32 packets)
 		return false;
 
 	poll->period = READ_ONCE(poll->adaptive) ? HVA_POLL_MIN_US : usecs;
+	poll->first = true;
 	poll->was_steady = true;
 	poll->steady++;
 	WRITE_ONCE(poll->burst, max(burst(sent, window), 1u));
