@@ -350,6 +350,21 @@ static void failed(struct nva_queue *q, int err)
 		nva_reset(q->dev, NVA_CHANNEL_GONE);
 }
 
+/* What skb_copy_bits() does, without looking for an offset and for lists of fragments. */
+static void copy_packet(u8 *to, const struct sk_buff *skb)
+{
+	u32 i, length = skb_headlen(skb);
+
+	memcpy(to, skb->data, length);
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+
+		to += length;
+		length = skb_frag_size(frag);
+		memcpy(to, skb_frag_address(frag), length);
+	}
+}
+
 /*
  * Under load a host that was just told of packets need not be told of each: nva_tx_release() sends
  * what is left when the load ends.
@@ -399,7 +414,7 @@ static int send_copied(struct nva_queue *q, struct sk_buff *skb, const struct tx
 		last->length = cpu_to_le32(at - q->open_last);
 	}
 	put_header(base + at, plan, length);
-	skb_copy_bits(skb, 0, base + at + plan->header, length);
+	copy_packet(base + at + plan->header, skb);
 	q->open_slot = slot;
 	q->open_last = at;
 	q->open_used = at + message;
