@@ -9,9 +9,9 @@
  * HVA_POLL_GAP_US on average, the channel is *steady*: the interrupt stays masked, who transmits
  * schedules NAPI when the host wrote something, and a timer looks once a *period* and ends it when
  * packets come less often. What the host sends while nobody transmits waits for that timer, so the
- * period bounds the delay: it begins at HVA_POLL_MIN_US and doubles while load lasts, up to what the
- * user allows. Where packets are rare, as in a request and its response, no timer runs and nothing
- * is ever delayed.
+ * period bounds the delay. It begins at HVA_POLL_MIN_US and doubles while load lasts and we
+ * transmit more than we receive, up to what the user allows. Where packets are rare, as in a
+ * request and its response, no timer runs and nothing is ever delayed.
  *
  * A poll ends like this::
  *
@@ -40,8 +40,8 @@
 
 /**
  * struct hva_poll - adaptive polling of one channel, embedded in the driver's queue
- * @burst: 0, or the channel is steady and so many packets are sent in HVA_POLL_HOLD_US; set by NAPI,
- *	   then the timer's, which clears it at the end
+ * @burst: 0, or the channel is steady and so many packets are sent in HVA_POLL_HOLD_US; set by
+ *	   NAPI, then the timer's, which clears it at the end
  * @usecs: longest period, 0: the interrupt is never kept masked
  * @hc: the channel
  * @napi: serves it
@@ -114,6 +114,7 @@ void hva_poll_stop(struct hva_poll *poll);
  * @poll: initialised, its channel open
  *
  * Context: any.
+ * Return: true when a poll would find something, if only framing that is lost.
  */
 static inline bool hva_poll_waits(const struct hva_poll *poll)
 {

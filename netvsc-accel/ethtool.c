@@ -132,7 +132,7 @@ static int set_coalesce(struct net_device *ndev, struct ethtool_coalesce *coales
 	u32 usecs = coalesce->rx_coalesce_usecs, frames = coalesce->tx_max_coalesced_frames, i;
 
 	if (usecs && (usecs < HVA_POLL_MIN_US || usecs > HVA_POLL_MAX_US)) {
-		NL_SET_ERR_MSG(extack, "rx-usecs: 0 (never keep the interrupt masked), or 64 to 1000");
+		NL_SET_ERR_MSG(extack, "rx-usecs: 0 (never keep it masked), or 64 to 1000");
 		return -EINVAL;
 	}
 	if (!frames || frames > NVA_TX_FRAMES_MAX) {

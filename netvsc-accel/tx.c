@@ -689,11 +689,19 @@ void nva_tx_resume(struct nva_queue *q)
  */
 void nva_tx_release(struct nva_queue *q)
 {
+	int err = 0;
+
 	/* whoever saw the channel steady has the lock, or is done */
 	__netif_tx_lock(q->txq, smp_processor_id());
 	if (nva_queue_ready(q)) {
 		q->quiet = 0;
-		flush_all(q);
+		if (q->open_slot)
+			err = flush_open(q, false);
+		if (unlikely(err)) {
+			failed(q, err);
+			stop(q);
+		}
+		hva_flush(&q->hc);
 	}
 	__netif_tx_unlock(q->txq);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Adaptive polling: when a channel's interrupt stays masked, and the timer that then looks after it.
+ * Adaptive polling: when a channel's interrupt stays masked, and the timer that looks after it.
  *
- * Who writes what: NAPI makes a channel steady, the timer ends that. While it is steady the timer is
- * pending or its callback runs, which schedules NAPI in the end; hence a masked channel is never
+ * Who writes what: NAPI makes a channel steady, the timer ends that. While it is steady the timer
+ * is pending or its callback runs, which schedules NAPI in the end; hence a masked channel is never
  * forgotten. The timer is not moved while load goes on: it costs one interrupt a period.
  *
  * net_dim() would choose a period by the throughput that each brings. It knows neither that the

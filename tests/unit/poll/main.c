@@ -25,7 +25,7 @@ static unsigned long interrupts, ended;
 static u32 held;		/* packets sent and held back */
 static ktime_t written;		/* when the host wrote what is not read yet */
 static ktime_t longest;		/* it waited so long */
-static u32 completions;		/* of packets sent: written by the host after each doorbell */
+static u32 completions;		/* written by the host for packets sent */
 
 #define check(condition) test_check(condition, #condition, __LINE__)
 
@@ -49,7 +49,10 @@ static void reset(bool adaptive, u32 usecs)
 	poll = (struct hva_poll) {};
 	napi = (struct napi_struct) {};
 	masked = false;
-	interrupts = ended = held = completions = 0;
+	interrupts = 0;
+	ended = 0;
+	held = 0;
+	completions = 0;
 	longest = 0;
 	test_now += US(1000000);
 	hva_poll_init(&poll, &hc, &napi);
@@ -283,7 +286,8 @@ static void chance(void)
 				receive(1 + (dice >> 40) % 50, (dice >> 20) % 20);
 				break;
 			case 1:
-				transmit(1 + (dice >> 40) % 100, (dice >> 20) % 20, 1 + (dice >> 30) % 9);
+				transmit(1 + (dice >> 40) % 100, (dice >> 20) % 20,
+					 1 + (dice >> 30) % 9);
 				break;
 			case 2:
 				advance(test_now + US((dice >> 40) % 600));
