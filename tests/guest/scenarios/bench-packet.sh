@@ -58,6 +58,7 @@ for DRIVER in $(echo "$DRIVERS" | tr ',' ' '); do
 	transmit 64 1
 	receive_drop 64
 	warming=
+	settle
 	measure_bases
 	for each in $(echo "$PHASES" | tr ',' ' '); do
 		phase "$each"
