@@ -31,7 +31,7 @@ kbuild = $(MAKE) -C '$(KDIR)' M='$(CURDIR)' KBUILD_EXTRA_SYMBOLS=
 .PHONY: help
 help: ## list the targets
 	@echo 'Variables: KVER=RELEASE KDIR=HEADERS LLVM=1 DESTDIR=ROOT (or INSTALL_MOD_PATH=ROOT)'
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 .PHONY: modules
 modules: headers-exist ## build the kernel modules for KVER (default: the running kernel)
@@ -54,6 +54,16 @@ benchoptions = $(if $(KERNEL),--kernel $(KERNEL)) $(if $(RUNS),--runs $(RUNS)) \
 bench: ## measure the cost of a packet; BENCH=name SETTING=low|middle|high|all RUNS=n
 	@tests/bench/run $(benchoptions) --setting $(or $(SETTING),$(if $(BENCH),middle,all)) \
 		$(or $(BENCH),--fresh --doc docs/performance.md)
+
+.PHONY: bench-compare
+bench-compare: ## measure again what BASE=results.json has; fails on what became over 2 % dearer
+	@[ -n '$(BASE)' ] || { echo 'bench-compare: BASE=results.json is wanted' >&2; exit 2; }
+	@tests/bench/compare '$(BASE)' $(if $(NEW),'$(NEW)')
+
+.PHONY: bench-targets
+bench-targets: ## measure the targets afresh, middle timing; fails where one is missed
+	@tests/bench/check-targets $(if $(KERNEL),--kernel $(KERNEL)) \
+		$(if $(PACKETS),--packets $(PACKETS)) $(if $(NEW),'$(NEW)')
 
 .PHONY: matrix
 matrix: ## run every test on every kernel; SUITE= as for check

@@ -7,6 +7,7 @@ def line: "| " + (map(tostring) | join(" | ")) + " |";
 
 def numbers:
   if .refused then [ .refused, "-", "-", "-", "-", "-", "-", "-" ]
+  elif .memory_kb then [ "\(.memory_kb) kB", "-", "-", "-", "-", "-", "-", (.ratio | r(2)) ]
   else [ (.guest_ns | round),
          "\(.exits.total | r(2)): \(.exits.io | r(2)) / \(.exits.msr | r(2)) / \(.exits.halt | r(2)) / \(.exits.host_interrupt | r(2)) / \((.exits.mmio + .exits.interrupt_window + .exits.other) | r(2))",
          (.doorbells | r(3)), (.interrupts | r(3)), (.copied_bytes | r(0)),

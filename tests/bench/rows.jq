@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # From the results of a run (hvlab(8), RESULTS) to rows: one for each phase and driver, as
 # tests/guest/measure.sh left them. A row's numbers are per packet, or per operation where the
-# phase counts operations; what the snapshots themselves cost is taken off.
+# phase counts operations; what the snapshots themselves cost is taken off. A phase with memory_kb has
+# that instead.
 # docs/performance.md describes the fields.
 
 def vp(f): [.vcpus.vp[] | f] | add;
@@ -31,6 +32,7 @@ def minus($b): with_entries(.value -= ($b[.key] // 0));
     | { driver: $driver, phase: $name, label: $phase.label, size: $phase.size,
         queues: ($phase.queues // 1), vcpus: $run.run.cpus }
     + if $phase.refused then { refused: $phase.refused }
+      elif $phase.memory_kb then $phase | del(.label, .size, .queues)
       else
         ($snap["\($driver)/\($name).begin"]) as $a | ($snap["\($driver)/\($name).end"]) as $b
         | ($snap["\($driver)/\($phase.base).begin"]) as $ba
@@ -57,7 +59,8 @@ def minus($b): with_entries(.value -= ($b[.key] // 0));
         + ($phase | del(.label, .size, .queues, .nic, .count, .base, .operations))
       end ]
 | . as $rows
-| [ .[] | . as $r
-    | ([ $rows[] | select(.driver == "hv_netvsc" and .phase == $r.phase) ][0].guest_ns) as $base
-    | .ratio = (if $base and .guest_ns then .guest_ns / $base else null end) ]
+| def value: .guest_ns // .memory_kb;
+  [ .[] | . as $r
+    | ([ $rows[] | select(.driver == "hv_netvsc" and .phase == $r.phase) ][0] | value) as $base
+    | .ratio = (if $base and value then value / $base else null end) ]
 | sort_by(.phase)

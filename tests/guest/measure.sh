@@ -17,13 +17,18 @@
 programs=/lab/programs
 measure_waiter=/tmp/measure.waiter
 
-# phase_begin PHASE, phase_end PHASE LABEL FIELD...: FIELD is NAME:VALUE of JSON, or "".
+# phase_begin PHASE, phase_end PHASE LABEL FIELD...: FIELD is NAME:VALUE of JSON, or "". While $warming
+# is not empty the traffic is only to warm caches, page pools and the like, and nothing is counted.
 phase_begin() {
+	[ -z "${warming:-}" ] || return 0
+	[ -z "${PROFILE:-}" ] || tell "do profile start $DRIVER/$1" || fail "profile: $answer"
 	snap "$DRIVER/$1.begin"
 }
 
 phase_end() {
+	[ -z "${warming:-}" ] || return 0
 	snap "$DRIVER/$1.end"
+	[ -z "${PROFILE:-}" ] || tell "do profile stop" || fail "profile: $answer"
 	phase_name=$1
 	phase_fields="\"label\":\"$2\""
 	shift 2
@@ -49,6 +54,16 @@ measure_bases() {
 	phase_end told base
 }
 
+# profile_modules: tells the lab what the functions of the modules are called that a packet meets.
+profile_modules() {
+	tell "do profile forget" || fail "profile: $answer"
+	awk '$2 ~ /^[tT]$/ && $4 ~ /^\[(hv_|virtio|pktgen|net_failover|failover|cls_|act_|sch_)/ {
+		gsub(/[][]/, "", $4); print $1, $3, $4 }' /proc/kallsyms >/tmp/symbols
+	while read -r symbol; do
+		tell "do profile symbol $symbol" || fail "profile: $answer"
+	done </tmp/symbols
+}
+
 # measure_nics: two NICs of $DRIVER, up: $sink and $source, and the lab's names of them.
 measure_nics() {
 	driver_load 2
@@ -60,6 +75,7 @@ measure_nics() {
 	esac
 	quiet_up "$sink"
 	quiet_up "$source"
+	[ -z "${PROFILE:-}" ] || profile_modules
 }
 
 # quiet_up NIC: no addresses, so nobody but the test speaks.
@@ -129,8 +145,9 @@ waiter_failed() {
 
 # waiter_done: waits for the word; $waiter_said is what came with it.
 waiter_done() {
-	read -r waiter_word waiter_said <&4 && [ "$waiter_word" = done ] ||
-		fail "traffic was not all taken: $(tail -n 1 /tmp/waiter.err)"
+	waiter_word=
+	read -r waiter_word waiter_said <&4 || :
+	[ "$waiter_word" = "done" ] || fail "traffic was not all taken: $(tail -n 1 /tmp/waiter.err)"
 }
 
 waiter_end() {
@@ -154,4 +171,81 @@ receive() {
 receive_drop() {
 	waiter $programs/rxwait "$source" "$PACKETS" || fail "rxwait: $(cat /tmp/waiter.err)"
 	receive "rx-$1" "receive $1 B, ingress drop" "$1" ''
+}
+
+# begin_now: a waiter that makes its own traffic begins.
+begin_now() {
+	kill -USR1 "$waiter_pid"
+}
+
+# transmit_bursts SIZE: UDP from a socket, cut by the stack into packets that the driver gets as a
+# list (xmit_more). $sink has the address 10.67.0.2 for it.
+transmit_bursts() {
+	run ip addr replace 10.67.0.2/24 dev "$sink"
+	run ip neigh replace 10.67.0.1 lladdr 02:00:00:00:50:c0 dev "$sink"
+	waiter $programs/udpburst 10.67.0.1 9 $(($1 - 46)) "$PACKETS" || fail "udpburst: $(cat /tmp/waiter.err)"
+	phase_begin "burst-$1"
+	begin_now
+	waiter_done
+	# shellcheck disable=SC2086 # fields
+	phase_end "burst-$1" "transmit $1 B, lists of up to 64" "nic:\"$sink_object\"" \
+		count:\"tx_packets\" "size:$1" "queues:${queues:-1}" base:\"idle\" $waiter_said
+	waiter_end
+	run ip addr flush dev "$sink"
+}
+
+# receive_udp SIZE: to a socket, one call a datagram. Nothing may drop them at the door.
+receive_udp() {
+	tc qdisc del dev "$source" clsact 2>/dev/null || :
+	run ip addr replace 10.68.0.2/16 dev "$source"
+	waiter $programs/udpsink 9 "$PACKETS" || fail "udpsink: $(cat /tmp/waiter.err)"
+	receive "udp-$1" "receive $1 B, UDP socket" "$1" ''
+	run ip addr flush dev "$source"
+	drop_at_door "$source"
+}
+
+# receive_xdp ACTION SIZE: a program run by the driver; redirect sends to $sink.
+receive_xdp() {
+	xdp_name=xdp_$1-$2
+	xdp_label="XDP_$(echo "$1" | tr '[:lower:]' '[:upper:]') $2 B"
+	xdp_other=
+	# hv_netvsc has no XDP for packets that the host has joined.
+	ethtool -K "$source" lro off >/dev/null 2>&1 || :
+	ethtool -K "$sink" lro off >/dev/null 2>&1 || :
+	[ "$1" != redirect ] || xdp_other=$sink
+	# shellcheck disable=SC2086
+	if waiter $programs/xdprun "$source" "$1" "$PACKETS" $xdp_other; then
+		receive "$xdp_name" "$xdp_label" "$2" ''
+	else
+		waiter_failed
+		[ "$waiter_status" = 3 ] || fail "xdprun: $waiter_error"
+		phase_refused "$xdp_name" "$xdp_label" "$waiter_error" "$2"
+	fi
+}
+
+# busy_ticks: what all processors together have not been idle so far.
+busy_ticks() {
+	awk '$1 == "cpu" { print $2 + $3 + $4 + $7 + $8 }' /proc/stat
+}
+
+# settle: until the guest is idle. For seconds after a boot threads of the kernel may take every
+# nanosecond that the traffic leaves, and be counted as its cost.
+settle() {
+	settle_turns=60
+	while :; do
+		settle_before=$(busy_ticks)
+		sleep 1
+		settle_busy=$(($(busy_ticks) - settle_before))
+		[ "$settle_busy" -gt 5 ] || return 0
+		note "$settle_busy ticks of other work in a second: $(busiest)"
+		settle_turns=$((settle_turns - 1))
+		[ "$settle_turns" -gt 0 ] || fail "the guest does not become idle"
+	done
+}
+
+# busiest: the three processes that have run longest, with their ticks.
+busiest() {
+	for settle_stat in /proc/[0-9]*/stat; do
+		sed 's/.*(\(.*\)) [A-Z] \(.*\)/\2 \1/' "$settle_stat" 2>/dev/null
+	done | awk '{ print $11 + $12, $NF }' | sort -rn | head -n 3 | tr '\n' ' '
 }

@@ -16,6 +16,7 @@
 #include "loop.h"
 #include "machine.h"
 #include "options.h"
+#include "profile.h"
 #include "report.h"
 #include "results.h"
 #include "vcpu.h"
@@ -70,6 +71,7 @@ static void build(void)
 	vcpu_create_all(&vm);
 	hyperv_start_clock(&vm);
 	exits_create(&vm);
+	profile_create(&vm);
 	devices_create(&vm);
 	boot_load(&vm, acpi_write(&vm));
 }

@@ -22,6 +22,7 @@
 #define DEADLINE_MAX (7 * 24 * 3600)
 #define IO_DELAY_MAX_US 1000000
 #define IO_RATE_MAX 1000000000
+#define PROFILE_MAX_HZ 100000
 #define VMBUS_MAX_DEFAULT 0x50003u
 
 static uint64_t number(const char *name, const char *text, uint64_t min, uint64_t max)
@@ -132,7 +133,7 @@ static void set_device(struct options *opt, const char *option, const char *text
 enum {
 	OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_CPUS, OPT_NUMA, OPT_MEM, OPT_IO_THREADS,
 	OPT_IO_DELAY, OPT_IO_RATE, OPT_CPU, OPT_VMBUS_MAX, OPT_FAULTS, OPT_LIST_FAULTS, OPT_DEADLINE,
-	OPT_ON_PANIC, OPT_RESULTS, OPT_CONSOLE, OPT_SYMBOLS, OPT_GDB, OPT_HOLD, OPT_TSC,
+	OPT_ON_PANIC, OPT_RESULTS, OPT_CONSOLE, OPT_SYMBOLS, OPT_PROFILE, OPT_GDB, OPT_HOLD, OPT_TSC,
 	OPT_VERBOSE, OPT_HELP, OPT_COUNT,
 };
 
@@ -162,6 +163,8 @@ static const struct {
 	[OPT_RESULTS] = { "results", "FILE", "write results and statistics as JSON" },
 	[OPT_CONSOLE] = { "console", "FILE|-", "where the guest's COM1 goes (nowhere)" },
 	[OPT_SYMBOLS] = { "symbols", "FILE", "System.map, kallsyms or vmlinux, for reports" },
+	[OPT_PROFILE] = { "profile", "HZ",
+			  "let the guest order profiles, HZ samples a second, 1 to 100000" },
 	[OPT_GDB] = { "gdb", "[ADDRESS:]PORT|DEVICE[,wait]",
 		      "serve gdb; wait: before the first instruction" },
 	[OPT_HOLD] = { "hold", NULL, "run nothing, but keep KVM in use until killed" },
@@ -254,6 +257,9 @@ static void set(struct options *opt, unsigned int which, const char *value)
 		break;
 	case OPT_SYMBOLS:
 		opt->symbols = value;
+		break;
+	case OPT_PROFILE:
+		opt->profile_hz = number(name, value, 1, PROFILE_MAX_HZ);
 		break;
 	case OPT_GDB:
 		set_gdb(opt, value);

@@ -58,6 +58,7 @@ struct options {
 	unsigned int deadline;		/* seconds, 0 = none */
 	const char *results;		/* file, or NULL */
 	const char *console;		/* file, "-" or NULL */
+	uint64_t profile_hz;		/* samples a second of each vCPU, 0 = none */
 	const char *symbols;		/* System.map or vmlinux, or NULL */
 	const char *gdb_device;		/* serve gdb on this character device, or NULL */
 	unsigned int gdb_port;		/* or on this TCP port; 0 = neither */

@@ -49,6 +49,17 @@ static void find_offset(struct vcpu *vcpu)
 		symbols_set_offset(guest, (int64_t)(msr.entry.data - address));
 }
 
+struct symbols *report_symbols(struct vcpu *vcpu)
+{
+	char err[256];
+
+	/* A vmlinux brings its own names. */
+	if (!guest)
+		guest = symbols_load(vcpu->vm->opt->kernel, err, sizeof(err));
+	find_offset(vcpu);
+	return guest;
+}
+
 static bool read_word(struct vcpu *vcpu, uint64_t address, uint64_t *word)
 {
 	struct kvm_translation where = { .linear_address = address };
@@ -135,12 +146,7 @@ static void print_loop(const struct loop *loop)
 
 void report_all(struct vm *vm)
 {
-	char err[256];
-
-	/* A vmlinux brings its own names. */
-	if (!guest)
-		guest = symbols_load(vm->opt->kernel, err, sizeof(err));
-	find_offset(&vm->vcpus[0]);
+	report_symbols(&vm->vcpus[0]);
 	for (unsigned int i = 0; i < vm->n_vcpus; i++)
 		print_vcpu(&vm->vcpus[i]);
 	print_loop(vm->control);

@@ -3,7 +3,16 @@
 #ifndef HVLAB_REPORT_H
 #define HVLAB_REPORT_H
 
+struct symbols;
+struct vcpu;
 struct vm;
+
+/**
+ * report_symbols() - names of the guest kernel's functions, where it really is
+ *
+ * Context: the vCPU's thread, or while it is paused. Return: NULL when the kernel has none.
+ */
+struct symbols *report_symbols(struct vcpu *vcpu);
 
 /** report_load() - read --symbols now, so that a bad file is told at once; fatal */
 void report_load(struct vm *vm);

@@ -101,6 +101,8 @@ refuse 2 '--mem 1: a number' --kernel kernel --mem 1
 refuse 2 '--io-threads 0: a number' --kernel kernel --io-threads 0
 refuse 2 '--io-delay soon: a number' --kernel kernel --io-delay soon
 refuse 2 '--io-delay 1000001: a number' --kernel kernel --io-delay 1000001
+refuse 2 '--profile 0: a number' --kernel kernel --profile 0
+refuse 2 '--profile 100001: a number' --kernel kernel --profile 100001
 refuse 2 '--io-rate fast: a number' --kernel kernel --io-rate fast
 refuse 2 '--io-rate 1000000001: a number' --kernel kernel --io-rate 1000000001
 refuse 2 '--deadline soon: a number' --kernel kernel --deadline soon
