@@ -280,8 +280,10 @@ void nva_subchannels_stop(struct nva_device *dev)
  * @q: queue
  * @count: completions in a batch that is about to end
  *
- * A host with sections to spare is in no hurry to get some back, and the next packet that is sent
- * rings the doorbell for both: an exit less in each round trip. Few may wait, and not for long.
+ * A host with sections to spare is in no hurry to get some back, and under load the next packet
+ * that is sent rings the doorbell for both. Few may wait, and not for long. Where packets are rare
+ * the doorbell is worth its exit: it wakes the host for the request that follows. Waiting there too
+ * cost TCP request/response 4.2 us of the guest's and 13 us of the wall clock's time.
  *
  * Context: NAPI.
  * Return: true when the doorbell may stay owed; somebody rings it within NVA_STALL_PERIOD.
@@ -289,7 +291,7 @@ void nva_subchannels_stop(struct nva_device *dev)
 bool nva_answer_quietly(struct nva_queue *q, u32 count)
 {
 	q->quiet_answers += count;
-	if (q->quiet_answers > q->quiet_max) {
+	if (!hva_poll_burst(&q->poll) || q->quiet_answers > q->quiet_max) {
 		q->quiet_answers = 0;
 		return false;
 	}
