@@ -13,6 +13,9 @@ has_page_pool() {
 probe HAVE_HV_DRIVER_REMOVE_VOID 6.3 has_member linux/hyperv.h hv_driver 'void \(\*remove\)'
 probe HAVE_VMBUS_ALLOC_BUFFER 7.3 has_line linux/hyperv.h 'vmbus_alloc_buffer\('
 
+# Timers
+probe HAVE_HRTIMER_SETUP 6.13 has_line linux/hrtimer.h '(^|[^_])hrtimer_setup\('
+
 # Network devices
 probe HAVE_NETDEV_STAT_OPS 6.9 has_member linux/netdevice.h net_device 'struct netdev_stat_ops \*stat_ops'
 probe HAVE_NETIF_QUEUE_SET_NAPI 6.8 has_line linux/netdevice.h '^void netif_queue_set_napi\('

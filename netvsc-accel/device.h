@@ -29,6 +29,7 @@
 #include <linux/workqueue.h>
 
 #include <hv_vmbus_accel.h>
+#include <hv_vmbus_poll.h>
 
 #include "../compat/net_device.h"
 #include "ctl.h"
@@ -47,7 +48,10 @@
 /* How long a session's end waits for the host to complete packets before it closes regardless. */
 #define NVA_DRAIN_DEADLINE	(2 * HZ)
 
-/* How often a queue looks for room in the ring that the host does not announce. */
+/*
+ * How often a queue looks for room in the ring that the host does not announce, and how long the
+ * host may not be told of receive completions.
+ */
 #define NVA_STALL_PERIOD	(HZ / 100 ?: 1)
 
 /* VMBus packets under way on a queue. */
@@ -59,8 +63,17 @@
 /* Frames up to this are copied: all of an ordinary MTU. */
 #define NVA_TX_COPYBREAK	2048
 #define NVA_TX_COPYBREAK_MAX	65536
+/*
+ * Under load, copied packets that wait for one doorbell: four sections of what hosts take in one.
+ */
+#define NVA_TX_FRAMES		32
+#define NVA_TX_FRAMES_MAX	256
+/* Longest time that the interrupt stays masked before somebody looks. */
+#define NVA_POLL_USECS		256
 /* Receive completions that may wait for room in the ring. */
 #define NVA_RX_OWED		1024
+/* Receive completions in the ring that the host is not told of; fewer where sections are few. */
+#define NVA_RX_QUIET		64
 
 /* Features that follow what the host can do. */
 #define NVA_HOST_FEATURES	(NETIF_F_SG | NETIF_F_RXCSUM | NETIF_F_RXHASH |			\
@@ -110,6 +123,7 @@ struct nva_pieces {
  * @max_ranges: ranges the host takes in a packet; session
  * @batch_max: RNDIS messages the host takes in one packet; session
  * @batch_align: alignment of each; session
+ * @quiet_max: receive completions in the ring that the host need not be told of; session
  * @recv_buf: receive buffer; session
  * @send_buf: this queue's part of the send buffer; session
  * @headers: RNDIS headers of packets sent by reference, NVA_TX_HEADER bytes a slot; session
@@ -118,12 +132,15 @@ struct nva_pieces {
  * @open_slot: copied packets gather in its section while the stack announces more; tx lock
  * @open_used: bytes of that section in use; tx lock
  * @open_last: where the last message in it starts; tx lock
+ * @quiet: packets taken since the host was last told; tx lock
  * @slots: packets under way, see txslots.h
  * @tx_stats: counters, written under the tx lock
+ * @poll: keeps the interrupt masked under load, see hv_vmbus_poll.h
  * @napi: serves both directions
  * @owed: ring of receive completions to send; NAPI
  * @owed_first: the oldest; NAPI
  * @owed_count: how many; NAPI
+ * @quiet_answers: completions the host was not told of when they were written; NAPI
  * @pieces: see there; NAPI
  * @rx_stats: counters, written by NAPI
  * @cpu: which the channel interrupted when it was opened; session
@@ -144,6 +161,7 @@ struct nva_queue {
 	u32 max_ranges;
 	u32 batch_max;
 	u32 batch_align;
+	u32 quiet_max;
 	u8 *recv_buf;
 	u8 *send_buf;
 	struct page **headers;
@@ -156,14 +174,18 @@ struct nva_queue {
 	struct nva_slot *open_slot ____cacheline_aligned_in_smp;
 	u32 open_used;
 	u32 open_last;
+	u32 quiet;
 	struct nva_tx_stats tx_stats;
 	struct nva_slots slots;
+
+	struct hva_poll poll;
 
 	/* NAPI */
 	struct napi_struct napi ____cacheline_aligned_in_smp;
 	struct nva_owed *owed;
 	u32 owed_first;
 	u32 owed_count;
+	u32 quiet_answers;
 	struct nva_pieces pieces;
 	struct nva_rx_stats rx_stats;
 
@@ -277,6 +299,9 @@ enum nva_change {
  * @filter_work: tells the host what ndo_set_rx_mode() wants
  * @filter: what the host was told; RTNL
  * @tx_copybreak: longest frame that is copied; RTNL
+ * @tx_frames: under load the host is told of so many copied packets at once; RTNL
+ * @poll_adaptive: see hva_poll_set(); RTNL
+ * @poll_usecs: likewise; RTNL
  * @rss_size: entries of @rss_table; RTNL
  * @rss_user: the table is the user's and survives sessions; RTNL
  * @rss_keyed: there is a key; RTNL
@@ -356,6 +381,9 @@ struct nva_device {
 	struct work_struct filter_work;
 	u32 filter;
 	u32 tx_copybreak;
+	u32 tx_frames;
+	u32 poll_usecs;
+	bool poll_adaptive;
 	u32 rss_size;
 	bool rss_user;
 	bool rss_keyed;
@@ -402,6 +430,7 @@ void nva_subchannel(struct vmbus_channel *chan);
 void nva_subchannels_expect(struct nva_device *dev, u32 count);
 u32 nva_subchannels_wait(struct nva_device *dev, u32 count);
 void nva_subchannels_stop(struct nva_device *dev);
+bool nva_answer_quietly(struct nva_queue *q, u32 count);
 int nva_poll(struct napi_struct *napi, int budget);
 
 /* nvsp.c: version, buffers, sub-channels, messages of the host */
@@ -445,6 +474,7 @@ void nva_tx_copy_max(struct nva_queue *q);
 void nva_tx_complete(struct nva_queue *q, const struct hva_packet *packet, int budget, u32 *packets,
 		     u32 *bytes);
 void nva_tx_resume(struct nva_queue *q);
+void nva_tx_release(struct nva_queue *q);
 bool nva_tx_idle(struct nva_queue *q);
 void nva_tx_stop(struct nva_device *dev);
 void nva_tx_timeout(struct net_device *ndev, unsigned int queue);

@@ -107,6 +107,46 @@ static int set_ringparam(struct net_device *ndev, struct ethtool_ringparam *ring
 	return nva_reconfigure(dev, &want);
 }
 
+/*
+ * rx-usecs: how long the interrupt may stay masked under load before somebody looks, both
+ * directions share it. adaptive-rx: it begins short and grows up to there. tx-frames: packets that
+ * may gather for one doorbell then.
+ */
+static int get_coalesce(struct net_device *ndev, struct ethtool_coalesce *coalesce,
+			struct kernel_ethtool_coalesce *kernel_coalesce,
+			struct netlink_ext_ack *extack)
+{
+	const struct nva_device *dev = netdev_priv(ndev);
+
+	coalesce->rx_coalesce_usecs = dev->poll_usecs;
+	coalesce->use_adaptive_rx_coalesce = dev->poll_adaptive;
+	coalesce->tx_max_coalesced_frames = dev->tx_frames;
+	return 0;
+}
+
+static int set_coalesce(struct net_device *ndev, struct ethtool_coalesce *coalesce,
+			struct kernel_ethtool_coalesce *kernel_coalesce,
+			struct netlink_ext_ack *extack)
+{
+	struct nva_device *dev = netdev_priv(ndev);
+	u32 usecs = coalesce->rx_coalesce_usecs, frames = coalesce->tx_max_coalesced_frames, i;
+
+	if (usecs && (usecs < HVA_POLL_MIN_US || usecs > HVA_POLL_MAX_US)) {
+		NL_SET_ERR_MSG(extack, "rx-usecs: 0 (never keep it masked), or 64 to 1000");
+		return -EINVAL;
+	}
+	if (!frames || frames > NVA_TX_FRAMES_MAX) {
+		NL_SET_ERR_MSG(extack, "tx-frames: 1 (a doorbell for each packet) to 256");
+		return -EINVAL;
+	}
+	dev->poll_usecs = usecs;
+	dev->poll_adaptive = coalesce->use_adaptive_rx_coalesce;
+	WRITE_ONCE(dev->tx_frames, frames);
+	for (i = 0; i < dev->n_queues; i++)
+		hva_poll_set(&dev->queue[i]->poll, dev->poll_adaptive, usecs);
+	return 0;
+}
+
 static int get_sset_count(struct net_device *ndev, int set)
 {
 	return set == ETH_SS_STATS ? nva_stats_count(netdev_priv(ndev)) : -EOPNOTSUPP;
@@ -233,6 +273,8 @@ static int set_tunable(struct net_device *ndev, const struct ethtool_tunable *tu
 }
 
 const struct ethtool_ops nva_ethtool_ops = {
+	.supported_coalesce_params = ETHTOOL_COALESCE_RX_USECS | ETHTOOL_COALESCE_USE_ADAPTIVE_RX |
+				     ETHTOOL_COALESCE_TX_MAX_FRAMES,
 	.get_drvinfo = get_drvinfo,
 	.get_msglevel = get_msglevel,
 	.set_msglevel = set_msglevel,
@@ -242,6 +284,8 @@ const struct ethtool_ops nva_ethtool_ops = {
 	.set_channels = set_channels,
 	.get_ringparam = get_ringparam,
 	.set_ringparam = set_ringparam,
+	.get_coalesce = get_coalesce,
+	.set_coalesce = set_coalesce,
 	.get_sset_count = get_sset_count,
 	.get_strings = get_strings,
 	.get_ethtool_stats = get_ethtool_stats,

@@ -284,6 +284,9 @@ static void setup(struct net_device *ndev, struct hv_device *hdev)
 	dev->reset_healthy = jiffies;
 	dev->ring_bytes = clamp(ring_kib, 64u, 2048u) << 10;
 	dev->tx_copybreak = NVA_TX_COPYBREAK;
+	dev->tx_frames = NVA_TX_FRAMES;
+	dev->poll_adaptive = true;
+	dev->poll_usecs = NVA_POLL_USECS;
 	dev->want = (struct nva_config) {
 		.channels = channels,
 		.recv_bytes = RECV_BYTES,

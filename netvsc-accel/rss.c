@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Which channel receives a flow (the host's hash and our table), and which one sends it. */
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/ethtool.h>
 #include <linux/topology.h>
@@ -114,9 +115,30 @@ u16 nva_select_queue(struct net_device *ndev, struct sk_buff *skb, struct net_de
 	return named < ndev->real_num_tx_queues ? named : queue;
 }
 
+/*
+ * A socket that receives on a channel sends on it, whatever CPU its reader is on: acknowledgements
+ * of one flow that take turns on two channels make a host that steers by the last one (a
+ * multi-queue tap does) deliver the flow out of order.
+ */
+static void set_flows(struct nva_device *dev, u32 n)
+{
+	u32 i;
+
+	cpus_read_lock();
+	for (i = 0; i < n; i++) {
+		DECLARE_BITMAP(rx_queue, NVA_CHANNELS_MAX) = {};
+
+		__set_bit(i, rx_queue);
+		__netif_set_xps_queue(dev->ndev, rx_queue, i, XPS_RXQS);
+	}
+	cpus_read_unlock();
+}
+
 /**
- * nva_xps_set() - let each CPU send on the channel that interrupts it, or on a near one
+ * nva_xps_set() - which channel sends: the one a socket receives on, else one near the CPU
  * @dev: NIC with a session
+ *
+ * Each CPU sends on the channel that interrupts it, or on a near one.
  *
  * CPUs that no channel interrupts are dealt out evenly among the channels of their node, or among
  * all when it has none. The user may change the result in sysfs.
@@ -153,6 +175,7 @@ void nva_xps_set(struct nva_device *dev)
 	}
 	for (i = 0; i < n; i++)
 		netif_set_xps_queue(dev->ndev, mask[i], i);
+	set_flows(dev, n);
 out:
 	for (i = 0; i < n; i++)
 		free_cpumask_var(mask[i]);

@@ -487,7 +487,7 @@ static u32 answer_batch(struct nva_queue *q, int *err)
 		if (hva_batch_completion(&batch, &message, sizeof(message), owed->txid))
 			break;
 	}
-	*err = hva_batch_end(&batch, false);
+	*err = hva_batch_end(&batch, n == q->owed_count && nva_answer_quietly(q, n));
 	q->owed_first = (q->owed_first + n) % NVA_RX_OWED;
 	q->owed_count -= n;
 	return n;

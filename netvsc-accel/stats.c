@@ -9,6 +9,7 @@ struct nva_stat {
 	size_t at;
 };
 
+#define POLL_STAT(name) { #name, offsetof(struct hva_poll, name) }
 #define TX_STAT(name) { #name, offsetof(struct nva_tx_stats, name) }
 #define RX_STAT(name) { #name, offsetof(struct nva_rx_stats, name) }
 
@@ -24,6 +25,8 @@ static const struct nva_stat rx_stat[] = {
 	RX_STAT(answer_writes), RX_STAT(answer_waits), RX_STAT(tx_completions), RX_STAT(polls),
 	RX_STAT(no_memory), RX_STAT(dropped),
 };
+
+static const struct nva_stat poll_stat[] = { POLL_STAT(steady), POLL_STAT(ticks) };
 
 /* By cause: name in ethtool -S, and what is logged when the first of a kind is counted. */
 static const struct {
@@ -159,7 +162,7 @@ void nva_stats64(struct nva_device *dev, struct rtnl_link_stats64 *sum)
 int nva_stats_count(struct nva_device *dev)
 {
 	return ARRAY_SIZE(device_stat) + ARRAY_SIZE(ring_stat) + NVA_FAULTS +
-	       dev->n_queues * (ARRAY_SIZE(tx_stat) + ARRAY_SIZE(rx_stat));
+	       dev->n_queues * (ARRAY_SIZE(tx_stat) + ARRAY_SIZE(rx_stat) + ARRAY_SIZE(poll_stat));
 }
 
 /**
@@ -184,6 +187,8 @@ void nva_stats_names(struct nva_device *dev, u8 *at)
 			ethtool_sprintf(&at, "tx_queue_%u_%s", i, tx_stat[j].name);
 		for (j = 0; j < ARRAY_SIZE(rx_stat); j++)
 			ethtool_sprintf(&at, "rx_queue_%u_%s", i, rx_stat[j].name);
+		for (j = 0; j < ARRAY_SIZE(poll_stat); j++)
+			ethtool_sprintf(&at, "poll_%u_%s", i, poll_stat[j].name);
 	}
 }
 
@@ -244,6 +249,8 @@ void nva_stats_values(struct nva_device *dev, u64 *at)
 			*at++ = read_tx(q, tx_stat[j].at);
 		for (j = 0; j < ARRAY_SIZE(rx_stat); j++)
 			*at++ = read_rx(q, rx_stat[j].at);
+		for (j = 0; j < ARRAY_SIZE(poll_stat); j++)
+			*at++ = READ_ONCE(*(const u64 *)((const void *)&q->poll + poll_stat[j].at));
 	}
 }
 

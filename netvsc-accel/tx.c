@@ -84,6 +84,8 @@ int nva_tx_create(struct nva_queue *q, u32 channels)
 	q->batch_max = dev->batch_max;
 	q->batch_align = dev->batch_align;
 	q->open_slot = NULL;
+	q->quiet = 0;
+	WRITE_ONCE(q->quiet_max, min(dev->recv_sections / (8 * channels), NVA_RX_QUIET));
 	nva_tx_copy_max(q);
 	netdev_tx_reset_queue(q->txq);
 	return 0;
@@ -278,6 +280,7 @@ static int flush_open(struct nva_queue *q, bool more)
 {
 	struct nva_slot *slot = q->open_slot;
 	union nvsp_message message;
+	u32 packets = slot->packets;
 	struct hva_batch batch;
 	u64 id;
 	int err;
@@ -297,6 +300,7 @@ static int flush_open(struct nva_queue *q, bool more)
 		u64_stats_update_begin(&q->tx_stats.syncp);
 		q->tx_stats.messages++;
 		u64_stats_update_end(&q->tx_stats.syncp);
+		hva_poll_sent(&q->poll, packets);
 	}
 	return err;
 }
@@ -346,6 +350,30 @@ static void failed(struct nva_queue *q, int err)
 		nva_reset(q->dev, NVA_CHANNEL_GONE);
 }
 
+/* What skb_copy_bits() does, without looking for an offset and for lists of fragments. */
+static void copy_packet(u8 *to, const struct sk_buff *skb)
+{
+	u32 i, length = skb_headlen(skb);
+
+	memcpy(to, skb->data, length);
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+
+		to += length;
+		length = skb_frag_size(frag);
+		memcpy(to, skb_frag_address(frag), length);
+	}
+}
+
+/*
+ * Under load a host that was just told of packets need not be told of each: nva_tx_release() sends
+ * what is left when the load ends.
+ */
+static bool held_back(const struct nva_queue *q)
+{
+	return q->quiet + 1 < min(hva_poll_burst(&q->poll), READ_ONCE(q->dev->tx_frames));
+}
+
 /*
  * Copies a packet into the open section. Returns 0, -ENOSPC when no section is free, else why the
  * queue is stuck.
@@ -386,7 +414,7 @@ static int send_copied(struct nva_queue *q, struct sk_buff *skb, const struct tx
 		last->length = cpu_to_le32(at - q->open_last);
 	}
 	put_header(base + at, plan, length);
-	skb_copy_bits(skb, 0, base + at + plan->header, length);
+	copy_packet(base + at + plan->header, skb);
 	q->open_slot = slot;
 	q->open_last = at;
 	q->open_used = at + message;
@@ -395,7 +423,8 @@ static int send_copied(struct nva_queue *q, struct sk_buff *skb, const struct tx
 
 	skb_tx_timestamp(skb);
 	dev_consume_skb_any(skb);
-	flush = __netdev_tx_sent_queue(q->txq, length, netdev_xmit_more());
+	flush = __netdev_tx_sent_queue(q->txq, length, netdev_xmit_more() || held_back(q));
+	q->quiet = flush ? 0 : q->quiet + 1;
 	if (flush || slot->packets >= q->batch_max) {
 		err = flush_open(q, !flush);
 		if (unlikely(err)) {
@@ -501,6 +530,8 @@ static int send_direct(struct nva_queue *q, struct sk_buff *skb, const struct tx
 		nva_slots_put(&q->slots, slot);
 		return err;
 	}
+	q->quiet = 0;
+	hva_poll_sent(&q->poll, 1);
 	return 0;
 }
 
@@ -646,6 +677,31 @@ void nva_tx_resume(struct nva_queue *q)
 			if (err == -EAGAIN && hva_wait_space(&q->hc, RESTART_ROOM))
 				napi_schedule(&q->napi);
 		}
+	}
+	__netif_tx_unlock(q->txq);
+}
+
+/**
+ * nva_tx_release() - send what was held back while the channel was steady
+ * @q: queue
+ *
+ * Context: NAPI.
+ */
+void nva_tx_release(struct nva_queue *q)
+{
+	int err = 0;
+
+	/* whoever saw the channel steady has the lock, or is done */
+	__netif_tx_lock(q->txq, smp_processor_id());
+	if (nva_queue_ready(q)) {
+		q->quiet = 0;
+		if (q->open_slot)
+			err = flush_open(q, false);
+		if (unlikely(err)) {
+			failed(q, err);
+			stop(q);
+		}
+		hva_flush(&q->hc);
 	}
 	__netif_tx_unlock(q->txq);
 }

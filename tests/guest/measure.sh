@@ -222,3 +222,30 @@ receive_xdp() {
 		phase_refused "$xdp_name" "$xdp_label" "$waiter_error" "$2"
 	fi
 }
+
+# busy_ticks: what all processors together have not been idle so far.
+busy_ticks() {
+	awk '$1 == "cpu" { print $2 + $3 + $4 + $7 + $8 }' /proc/stat
+}
+
+# settle: until the guest is idle. For seconds after a boot threads of the kernel may take every
+# nanosecond that the traffic leaves, and be counted as its cost.
+settle() {
+	settle_turns=60
+	while :; do
+		settle_before=$(busy_ticks)
+		sleep 1
+		settle_busy=$(($(busy_ticks) - settle_before))
+		[ "$settle_busy" -gt 5 ] || return 0
+		note "$settle_busy ticks of other work in a second: $(busiest)"
+		settle_turns=$((settle_turns - 1))
+		[ "$settle_turns" -gt 0 ] || fail "the guest does not become idle"
+	done
+}
+
+# busiest: the three processes that have run longest, with their ticks.
+busiest() {
+	for settle_stat in /proc/[0-9]*/stat; do
+		sed 's/.*(\(.*\)) [A-Z] \(.*\)/\2 \1/' "$settle_stat" 2>/dev/null
+	done | awk '{ print $11 + $12, $NF }' | sort -rn | head -n 3 | tr '\n' ' '
+}

@@ -53,11 +53,12 @@ for DRIVER in $(echo "$DRIVERS" | tr ',' ' '); do
 	drop_at_door "$sink"
 	drop_at_door "$source"
 	warming=yes
-	# Both ways, whatever comes: a NIC that has never sent receives at twice the price with
-	# hv_netvsc, and no NIC in use is like that.
+	# Both ways, whatever comes. Where nothing had been sent before, hv_netvsc was seen to receive
+	# at twice its price, for a reason nobody has found; a NIC in use has sent.
 	transmit 64 1
 	receive_drop 64
 	warming=
+	settle
 	measure_bases
 	for each in $(echo "$PHASES" | tr ',' ' '); do
 		phase "$each"

@@ -41,6 +41,7 @@ for DRIVER in $(echo "$DRIVERS" | tr ',' ' '); do
 	[ -z "$PROFILE" ] || profile_modules
 	run ip addr replace 10.69.0.2/24 dev "$sink"
 	run ip neigh replace 10.69.0.1 lladdr 02:00:00:00:50:c0 dev "$sink"
+	settle
 	phase_begin idle
 	phase_end idle base
 	for kind in $(echo "$KINDS" | tr ',' ' '); do

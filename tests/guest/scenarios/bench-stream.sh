@@ -59,6 +59,7 @@ for DRIVER in $(echo "$DRIVERS" | tr ',' ' '); do
 	quiet_up "$sink"
 	address "$sink" "$tap"
 	[ -z "$PROFILE" ] || profile_modules
+	settle
 	stream tcp_tx 'TCP transmit, TSO' 1500
 	if coalesce off; then
 		stream tcp_rx 'TCP receive, no RSC' 1500 -R
