@@ -18,6 +18,7 @@ probe HAVE_NETDEV_STAT_OPS 6.9 has_member linux/netdevice.h net_device 'struct n
 probe HAVE_NETIF_QUEUE_SET_NAPI 6.8 has_line linux/netdevice.h '^void netif_queue_set_napi\('
 probe HAVE_PAGE_POOL_QUEUE_IDX 6.12 has_page_pool 'unsigned int queue_idx;'
 probe HAVE_PAGE_POOL_TYPES 6.6 has_page_pool 'struct napi_struct \*napi;'
+probe HAVE_PAGE_POOL_UNREF 6.8 has_page_pool 'page_pool_put_unrefed_page\('
 probe HAVE_TIMER_CONTAINER_OF 6.16 has_line linux/timer.h '# *define timer_container_of\('
 probe HAVE_TIMER_DELETE 6.2,6.1.y has_line linux/timer.h 'timer_delete_sync\('
 

@@ -289,6 +289,7 @@ int nva_poll(struct napi_struct *napi, int budget)
 	if (!budget)
 		return 0;
 
+	nva_rx_begin(q);
 	hva_read_begin(&reader, &q->hc);
 	while (work < budget && completions < TX_BUDGET && q->owed_count < NVA_RX_OWED) {
 		ret = hva_read_next(&reader, &packet);
@@ -313,7 +314,7 @@ int nva_poll(struct napi_struct *napi, int budget)
 		}
 	}
 	hva_read_end(&reader);
-	left = nva_rx_answer(q);
+	left = nva_rx_answer(q, work >= budget);
 
 	u64_stats_update_begin(&q->rx_stats.syncp);
 	q->rx_stats.polls++;

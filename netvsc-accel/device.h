@@ -96,6 +96,20 @@ struct nva_pieces {
 };
 
 /**
+ * struct nva_cut - a page that packet buffers are cut from
+ * @page: page, or NULL
+ * @at: the next piece
+ * @left: bytes from there on
+ * @pieces: cut off so far, each with a reference of its own
+ */
+struct nva_cut {
+	struct page *page;
+	u8 *at;
+	u32 left;
+	u32 pieces;
+};
+
+/**
  * struct nva_queue - one channel with its receive and transmit queue
  * @dev: NIC
  * @ndev: its interface
@@ -125,6 +139,11 @@ struct nva_pieces {
  * @owed_first: the oldest; NAPI
  * @owed_count: how many; NAPI
  * @pieces: see there; NAPI
+ * @cut: see there; NAPI
+ * @quiet: sections given back that the host was not woken for; NAPI
+ * @quiet_max: so many may be; session
+ * @gro_udp: GRO may merge UDP; NAPI
+ * @deliver: frames go to the stack; NAPI
  * @rx_stats: counters, written by NAPI
  * @cpu: which the channel interrupted when it was opened; session
  * @stall: polls while the host frees no room in the ring and says nothing
@@ -165,6 +184,11 @@ struct nva_queue {
 	u32 owed_first;
 	u32 owed_count;
 	struct nva_pieces pieces;
+	struct nva_cut cut;
+	u32 quiet;
+	u32 quiet_max;
+	bool gro_udp;
+	bool deliver;
 	struct nva_rx_stats rx_stats;
 
 	/* cold */
@@ -429,11 +453,12 @@ void nva_xps_set(struct nva_device *dev);
 
 /* rx.c: packets of the host */
 void nva_rx_buffer(struct nva_queue *q);
-int nva_rx_pool_create(struct nva_queue *q);
+int nva_rx_pool_create(struct nva_queue *q, u32 channels);
 void nva_rx_pool_destroy(struct nva_queue *q);
 void nva_rx_forget(struct nva_queue *q);
 u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet);
-bool nva_rx_answer(struct nva_queue *q);
+void nva_rx_begin(struct nva_queue *q);
+bool nva_rx_answer(struct nva_queue *q, bool again);
 
 /* tx.c: packets to the host */
 netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev);
