@@ -283,7 +283,7 @@ int nva_poll(struct napi_struct *napi, int budget)
 	struct hva_packet packet;
 	struct hva_reader reader;
 	int work = 0, ret = 0;
-	bool left;
+	bool left, sent;
 
 	/* netpoll wants transmit completions only; they share a ring with received packets */
 	if (!budget)
@@ -314,7 +314,8 @@ int nva_poll(struct napi_struct *napi, int budget)
 		}
 	}
 	hva_read_end(&reader);
-	left = nva_rx_answer(q, work >= budget);
+	sent = nva_xdp_flush(q);
+	left = nva_rx_answer(q, work >= budget && !sent);
 
 	u64_stats_update_begin(&q->rx_stats.syncp);
 	q->rx_stats.polls++;

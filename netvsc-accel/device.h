@@ -36,6 +36,7 @@
 #include "rndis_parse.h"
 #include "stats.h"
 #include "txslots.h"
+#include "xdp.h"
 
 #define NVA_CHANNELS_MAX	64
 #define NVA_MTU_MAX		9000
@@ -144,6 +145,7 @@ struct nva_cut {
  * @quiet_max: so many may be; session
  * @gro_udp: GRO may merge UDP; NAPI
  * @deliver: frames go to the stack; NAPI
+ * @xdp: see there
  * @rx_stats: counters, written by NAPI
  * @cpu: which the channel interrupted when it was opened; session
  * @stall: polls while the host frees no room in the ring and says nothing
@@ -189,6 +191,7 @@ struct nva_queue {
 	u32 quiet_max;
 	bool gro_udp;
 	bool deliver;
+	struct nva_xdp xdp;
 	struct nva_rx_stats rx_stats;
 
 	/* cold */
@@ -301,6 +304,7 @@ enum nva_change {
  * @filter_work: tells the host what ndo_set_rx_mode() wants
  * @filter: what the host was told; RTNL
  * @tx_copybreak: longest frame that is copied; RTNL
+ * @xdp_prog: program of all queues, or NULL; RTNL
  * @rss_size: entries of @rss_table; RTNL
  * @rss_user: the table is the user's and survives sessions; RTNL
  * @rss_keyed: there is a key; RTNL
@@ -380,6 +384,7 @@ struct nva_device {
 	struct work_struct filter_work;
 	u32 filter;
 	u32 tx_copybreak;
+	struct bpf_prog *xdp_prog;
 	u32 rss_size;
 	bool rss_user;
 	bool rss_keyed;
@@ -458,6 +463,7 @@ void nva_rx_pool_destroy(struct nva_queue *q);
 void nva_rx_forget(struct nva_queue *q);
 u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet);
 void nva_rx_begin(struct nva_queue *q);
+struct sk_buff *nva_rx_skb(struct nva_queue *q, const void *from, u32 length);
 bool nva_rx_answer(struct nva_queue *q, bool again);
 
 /* tx.c: packets to the host */

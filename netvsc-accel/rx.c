@@ -49,34 +49,6 @@ void nva_rx_buffer(struct nva_queue *q)
 	smp_store_release(&q->recv_size, q->dev->recv.size);
 }
 
-/**
- * nva_rx_pool_create() - a pool of pages for a queue
- * @q: queue with an open channel, no pool
- * @channels: queues that share the receive buffer
- *
- * Context: process.
- * Return: 0 or an error of page_pool_create().
- */
-int nva_rx_pool_create(struct nva_queue *q, u32 channels)
-{
-	struct page_pool_params params = {
-		.pool_size = 1024,
-		.nid = cpu_to_node(q->cpu),
-		.dev = &q->dev->hdev->device,
-		.flags = PP_FLAG_PAGE_FRAG,
-	};
-	struct page_pool *pool;
-
-	page_pool_napi(&params, &q->napi);
-	page_pool_owner(&params, q->ndev, q->index);
-	pool = page_pool_create(&params);
-	if (IS_ERR(pool))
-		return PTR_ERR(pool);
-	q->pool = pool;
-	q->quiet_max = q->dev->recv_sections / (4 * channels);
-	return 0;
-}
-
 /* Gives up the page that pieces are cut from; those that were cut live on. */
 static void cut_end(struct nva_queue *q)
 {
@@ -97,9 +69,44 @@ void nva_rx_pool_destroy(struct nva_queue *q)
 {
 	if (q->pool) {
 		cut_end(q);
+		nva_xdp_close(q);
 		page_pool_destroy(q->pool);
 	}
 	q->pool = NULL;
+}
+
+/**
+ * nva_rx_pool_create() - a pool of pages for a queue
+ * @q: queue with an open channel, no pool
+ * @channels: queues that share the receive buffer
+ *
+ * Context: process.
+ * Return: 0 or an error of page_pool_create().
+ */
+int nva_rx_pool_create(struct nva_queue *q, u32 channels)
+{
+	struct page_pool_params params = {
+		.pool_size = 1024,
+		.nid = cpu_to_node(q->cpu),
+		.dev = &q->dev->hdev->device,
+		.flags = PP_FLAG_PAGE_FRAG,
+	};
+	struct page_pool *pool;
+	int err;
+
+	page_pool_napi(&params, &q->napi);
+	page_pool_owner(&params, q->ndev, q->index);
+	pool = page_pool_create(&params);
+	if (IS_ERR(pool))
+		return PTR_ERR(pool);
+	q->pool = pool;
+	err = nva_xdp_open(q);
+	if (err) {
+		nva_rx_pool_destroy(q);
+		return err;
+	}
+	q->quiet_max = q->dev->recv_sections / (4 * channels);
+	return 0;
 }
 
 /**
@@ -187,6 +194,20 @@ static inline struct sk_buff *start_skb(struct nva_queue *q, const void *from, u
 	skb_reserve(skb, HEADROOM);
 	__skb_put(skb, linear);
 	return skb;
+}
+
+/**
+ * nva_rx_skb() - a packet buffer with a copy
+ * @q: queue
+ * @from: frame
+ * @length: bytes, at most LINEAR_MAX
+ *
+ * Context: NAPI.
+ * Return: the packet, or NULL when there is no memory.
+ */
+struct sk_buff *nva_rx_skb(struct nva_queue *q, const void *from, u32 length)
+{
+	return start_skb(q, from, length);
 }
 
 /*
@@ -390,6 +411,7 @@ static bool receive_frame(struct nva_queue *q, const void *message, const struct
 			  bool last)
 {
 	const void *frame = message + rx->data_at;
+	struct bpf_prog *prog;
 	struct sk_buff *skb;
 
 	if (unlikely(!q->deliver)) {
@@ -406,13 +428,19 @@ static bool receive_frame(struct nva_queue *q, const void *message, const struct
 		nva_fault(q->dev, NVA_RX_TOO_LONG);
 		return false;
 	}
-	if (rx->piece)
-		return receive_piece(q, frame, rx, last);
+	prog = READ_ONCE(q->xdp.prog);
+	if (unlikely(rx->piece)) {
+		if (likely(!prog))
+			return receive_piece(q, frame, rx, last);
+		q->rx_stats.xdp_coalesced += !!(rx->piece & RNDIS_PIECE_FIRST);
+		return true;
+	}
 	if (unlikely(q->pieces.skb)) {
 		drop_pieces(q);
 		nva_fault(q->dev, NVA_RX_BAD_PIECE);
 	}
-	skb = first_part(q, frame, rx->data_length, false);
+	skb = prog ? nva_xdp_receive(q, prog, frame, rx) :
+		     first_part(q, frame, rx->data_length, false);
 	if (skb)
 		deliver(q, skb, rx, 0);
 	return true;
