@@ -14,7 +14,7 @@
  * reference is NULL. It goes through a variable that the compiler cannot see through, since a NULL
  * symbol is out of reach of relative addressing.
  */
-extern struct static_key_false udp_encap_needed_key __attribute__((weak));
+extern struct static_key_false udp_encap_needed_key __weak;
 
 static struct static_key_false *hvaccel_udp_key __ro_after_init = &udp_encap_needed_key;
 

@@ -8,6 +8,7 @@
 #include <linux/filter.h>
 #include <linux/netdevice.h>
 #include <net/xdp.h>
+#include <net/xdp_sock_drv.h>
 
 #include "generated/have.h"
 
@@ -27,16 +28,20 @@
 #define xdp_metadata_callbacks(name, hash, vlan)		\
 	static const struct xdp_metadata_ops name = {		\
 		.xmo_rx_hash = hash, .xmo_rx_vlan_tag = vlan,	\
-	};
+	}
 #else
 #define xdp_metadata_callbacks(name, hash, vlan)		\
 	static const struct xdp_metadata_ops name = {		\
 		.xmo_rx_hash = hash,				\
 	};							\
-	static_assert(__same_type(&(vlan), int (*)(const struct xdp_md *, __be16 *, u16 *)));
+	static_assert(__same_type(&(vlan), int (*)(const struct xdp_md *, __be16 *, u16 *)))
 #endif
 #define xdp_metadata_set(ndev, ops) ((ndev)->xdp_metadata_ops = (ops))
+#define XDP_HAS_METADATA 1
+#define xdp_check_chunk_room(type) XSK_CHECK_PRIV_TYPE(type)
 #else
+#define XDP_HAS_METADATA 0
+#define xdp_check_chunk_room(type) do { } while (0)
 enum xdp_rss_hash_type {
 	XDP_RSS_TYPE_NONE	= 0,
 	XDP_RSS_L3_IPV4		= 1,
@@ -51,7 +56,7 @@ struct hvaccel_metadata {
 };
 
 #define xdp_metadata_callbacks(name, hash, vlan)	\
-	static const struct hvaccel_metadata name = { hash, vlan };
+	static const struct hvaccel_metadata name = { hash, vlan }
 #define xdp_metadata_set(ndev, ops) ((void)(ops))
 #endif
 

@@ -280,10 +280,11 @@ int nva_poll(struct napi_struct *napi, int budget)
 {
 	struct nva_queue *q = container_of(napi, struct nva_queue, napi);
 	u32 completions = 0, packets = 0, bytes = 0;
+	struct xsk_buff_pool *pool;
 	struct hva_packet packet;
 	struct hva_reader reader;
 	int work = 0, ret = 0;
-	bool left, sent;
+	bool left, sent, unsent;
 
 	/* netpoll wants transmit completions only; they share a ring with received packets */
 	if (!budget)
@@ -315,6 +316,9 @@ int nva_poll(struct napi_struct *napi, int budget)
 	}
 	hva_read_end(&reader);
 	sent = nva_xdp_flush(q);
+	/* pairs with take_pool() in xsk.c */
+	pool = smp_load_acquire(&q->xdp.pool);
+	unsent = pool && nva_xsk_transmit(q, pool, &sent);
 	left = nva_rx_answer(q, work >= budget && !sent);
 
 	u64_stats_update_begin(&q->rx_stats.syncp);
@@ -343,7 +347,7 @@ int nva_poll(struct napi_struct *napi, int budget)
 			return min(work, budget - 1);
 		}
 	}
-	if (work >= budget || completions >= TX_BUDGET)
+	if (work >= budget || completions >= TX_BUDGET || unsent)
 		return budget;
 	if (napi_complete_done(napi, work) && hva_read_unmask(&q->hc) && napi_schedule_prep(napi)) {
 		hva_read_mask(&q->hc);

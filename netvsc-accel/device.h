@@ -141,8 +141,8 @@ struct nva_cut {
  * @owed_count: how many; NAPI
  * @pieces: see there; NAPI
  * @cut: see there; NAPI
- * @quiet: sections given back that the host was not woken for; NAPI
- * @quiet_max: so many may be; session
+ * @returned: sections given back that the host was not woken for; NAPI
+ * @returned_max: so many may be; session
  * @gro_udp: GRO may merge UDP; NAPI
  * @deliver: frames go to the stack; NAPI
  * @xdp: see there
@@ -187,8 +187,8 @@ struct nva_queue {
 	u32 owed_count;
 	struct nva_pieces pieces;
 	struct nva_cut cut;
-	u32 quiet;
-	u32 quiet_max;
+	u32 returned;
+	u32 returned_max;
 	bool gro_udp;
 	bool deliver;
 	struct nva_xdp xdp;

@@ -5,7 +5,7 @@
  *
  * Every field of a received message is read exactly once, straight from shared memory, and bounded
  * before it is used; the per-packet information is walked once. Nothing here copies a block: the
- * walk reads four words a record, in three loads. The parser is inline, since it runs once a packet.
+ * walk reads four words a record, in three loads. It is inline, since it runs once a packet.
  */
 #ifndef HV_NETVSC_ACCEL_RNDIS_PARSE_H
 #define HV_NETVSC_ACCEL_RNDIS_PARSE_H

@@ -105,7 +105,7 @@ int nva_rx_pool_create(struct nva_queue *q, u32 channels)
 		nva_rx_pool_destroy(q);
 		return err;
 	}
-	q->quiet_max = q->dev->recv_sections / (4 * channels);
+	q->returned_max = q->dev->recv_sections / (4 * channels);
 	return 0;
 }
 
@@ -194,20 +194,6 @@ static inline struct sk_buff *start_skb(struct nva_queue *q, const void *from, u
 	skb_reserve(skb, HEADROOM);
 	__skb_put(skb, linear);
 	return skb;
-}
-
-/**
- * nva_rx_skb() - a packet buffer with a copy
- * @q: queue
- * @from: frame
- * @length: bytes, at most LINEAR_MAX
- *
- * Context: NAPI.
- * Return: the packet, or NULL when there is no memory.
- */
-struct sk_buff *nva_rx_skb(struct nva_queue *q, const void *from, u32 length)
-{
-	return start_skb(q, from, length);
 }
 
 /*
@@ -352,6 +338,20 @@ static struct sk_buff *first_part(struct nva_queue *q, const void *frame, u32 le
 	return skb;
 }
 
+/**
+ * nva_rx_skb() - a packet buffer with a copy
+ * @q: queue
+ * @from: frame
+ * @length: bytes, at most FRAME_MAX
+ *
+ * Context: NAPI.
+ * Return: the packet, or NULL when there is no memory, which was counted.
+ */
+struct sk_buff *nva_rx_skb(struct nva_queue *q, const void *from, u32 length)
+{
+	return first_part(q, from, length, false);
+}
+
 /*
  * One piece of a coalesced packet. Only the first has headers, and only its per-packet information
  * counts; all pieces come as ranges of one VMBus packet.
@@ -439,8 +439,15 @@ static bool receive_frame(struct nva_queue *q, const void *message, const struct
 		drop_pieces(q);
 		nva_fault(q->dev, NVA_RX_BAD_PIECE);
 	}
-	skb = prog ? nva_xdp_receive(q, prog, frame, rx) :
-		     first_part(q, frame, rx->data_length, false);
+	if (prog) {
+		/* pairs with take_pool() in xsk.c */
+		struct xsk_buff_pool *pool = smp_load_acquire(&q->xdp.pool);
+
+		skb = pool ? nva_xsk_receive(q, pool, prog, frame, rx) :
+			     nva_xdp_receive(q, prog, frame, rx);
+	} else {
+		skb = first_part(q, frame, rx->data_length, false);
+	}
 	if (skb)
 		deliver(q, skb, rx, 0);
 	return true;
@@ -552,7 +559,7 @@ u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet)
 		nva_fault(q->dev, NVA_RX_BAD_PIECE);
 	}
 	owe(q, packet->txid, status);
-	q->quiet += count;
+	q->returned += count;
 
 	u64_stats_update_begin(&q->rx_stats.syncp);
 	q->rx_stats.messages++;
@@ -598,7 +605,7 @@ static u32 answer_batch(struct nva_queue *q, bool more, int *err)
  */
 bool nva_rx_answer(struct nva_queue *q, bool again)
 {
-	bool more = again && q->quiet < q->quiet_max;
+	bool more = again && q->returned < q->returned_max;
 	u32 sent = 0, writes = 0, tries = 4;
 	bool left = false;
 	int err = 0;
@@ -622,7 +629,7 @@ bool nva_rx_answer(struct nva_queue *q, bool again)
 	}
 	if (!more) {
 		hva_flush(&q->hc);
-		q->quiet = 0;
+		q->returned = 0;
 	}
 	if (writes) {
 		u64_stats_update_begin(&q->rx_stats.syncp);

@@ -51,7 +51,28 @@ static int rx_vlan_tag(const struct xdp_md *ctx, __be16 *proto, u16 *tci)
 	return 0;
 }
 
-xdp_metadata_callbacks(metadata_ops, rx_hash, rx_vlan_tag)
+xdp_metadata_callbacks(metadata_ops, rx_hash, rx_vlan_tag);
+
+/**
+ * nva_xdp_describe() - keep what the host said about a frame, for the metadata functions
+ * @xdp: start of a struct nva_xdp_buff, or of a chunk's, which has as much room behind
+ * @ndev: interface
+ * @rx: what the host said; stays until the program ended
+ *
+ * Context: NAPI.
+ */
+void nva_xdp_describe(struct xdp_buff *xdp, const struct net_device *ndev,
+		      const struct rndis_rx *rx)
+{
+	struct nva_xdp_buff *buff = (struct nva_xdp_buff *)xdp;
+
+	/* older kernels have neither such functions nor room in a chunk's */
+	xdp_check_chunk_room(struct nva_xdp_buff);
+	if (!XDP_HAS_METADATA)
+		return;
+	buff->rx = rx;
+	buff->ndev = ndev;
+}
 
 /**
  * nva_xdp_setup() - say what XDP can do here
@@ -254,6 +275,7 @@ static struct sk_buff *pass(struct nva_queue *q, struct xdp_buff *xdp)
 	}
 	skb = napi_build_skb(xdp->data_hard_start, xdp->frame_sz);
 	if (unlikely(!skb)) {
+		q->rx_stats.no_memory++;
 		if (sinfo)
 			put_fragments(q, xdp);
 		return NULL;
@@ -269,22 +291,40 @@ static struct sk_buff *pass(struct nva_queue *q, struct xdp_buff *xdp)
 	return skb;
 }
 
-static void send_back(struct nva_queue *q, struct xdp_buff *xdp)
+/* The doorbell is that of the poll's answers. */
+static void send_collected(struct nva_queue *q)
+{
+	struct nva_xdp *x = &q->xdp;
+	u32 n = x->n_tx, sent;
+
+	x->n_tx = 0;
+	x->owed = true;
+	sent = nva_xdp_send(q, x->tx, n, true);
+	while (sent < n)
+		xdp_return_frame_rx_napi(x->tx[sent++]);
+}
+
+/**
+ * nva_xdp_send_back() - the verdict was XDP_TX
+ * @q: queue
+ * @xdp: frame
+ *
+ * Context: NAPI.
+ * Return: false when it cannot be; the frame is still the caller's then, else it is sent at the
+ * poll's end at the latest.
+ */
+bool nva_xdp_send_back(struct nva_queue *q, struct xdp_buff *xdp)
 {
 	struct nva_xdp *x = &q->xdp;
 	struct xdp_frame *frame = xdp_convert_buff_to_frame(xdp);
 
-	if (unlikely(!frame)) {
-		q->rx_stats.xdp_errors++;
-		if (xdp_buff_has_frags(xdp))
-			put_fragments(q, xdp);
-		return;
-	}
-	x->buffer = NULL;
+	if (unlikely(!frame))
+		return false;
 	x->tx[x->n_tx++] = frame;
 	q->rx_stats.xdp_tx++;
 	if (x->n_tx == NVA_XDP_BULK)
-		nva_xdp_flush(q);
+		send_collected(q);
+	return true;
 }
 
 /**
@@ -301,10 +341,9 @@ struct sk_buff *nva_xdp_receive(struct nva_queue *q, struct bpf_prog *prog, cons
 				const struct rndis_rx *rx)
 {
 	u32 linear = min(rx->data_length, NVA_XDP_LINEAR), act;
-	struct nva_xdp_buff buff = { .rx = rx, .ndev = q->ndev };
+	struct nva_xdp_buff buff;
 	struct xdp_buff *xdp = &buff.xdp;
 	struct nva_xdp *x = &q->xdp;
-	struct sk_buff *skb;
 
 	if (unlikely(!x->buffer)) {
 		x->buffer = whole_page(q);
@@ -313,6 +352,7 @@ struct sk_buff *nva_xdp_receive(struct nva_queue *q, struct bpf_prog *prog, cons
 			return NULL;
 		}
 	}
+	nva_xdp_describe(xdp, q->ndev, rx);
 	xdp_init_buff(xdp, PAGE_SIZE, &x->rxq);
 	xdp_prepare_buff(xdp, page_address(x->buffer), XDP_PACKET_HEADROOM, linear, true);
 	memcpy(xdp->data, frame, linear);
@@ -330,17 +370,19 @@ struct sk_buff *nva_xdp_receive(struct nva_queue *q, struct bpf_prog *prog, cons
 	act = bpf_prog_run_xdp(prog, xdp);
 	if (act == XDP_PASS) {
 		q->rx_stats.xdp_pass++;
-		skb = pass(q, xdp);
-		if (unlikely(!skb))
-			q->rx_stats.no_memory++;
-		return skb;
+		return pass(q, xdp);
 	}
 	q->rx_stats.packets++;
 	q->rx_stats.bytes += rx->data_length;
 	switch (act) {
 	case XDP_TX:
-		send_back(q, xdp);
-		return NULL;
+		if (likely(nva_xdp_send_back(q, xdp))) {
+			x->buffer = NULL;
+			return NULL;
+		}
+		q->rx_stats.xdp_errors++;
+		trace_xdp_exception(q->ndev, prog, act);
+		break;
 	case XDP_REDIRECT:
 		if (likely(!xdp_do_redirect(q->ndev, xdp, prog))) {
 			x->buffer = NULL;
@@ -378,18 +420,16 @@ struct sk_buff *nva_xdp_receive(struct nva_queue *q, struct bpf_prog *prog, cons
 bool nva_xdp_flush(struct nva_queue *q)
 {
 	struct nva_xdp *x = &q->xdp;
-	u32 n = x->n_tx, sent;
+	bool owed = x->owed;
 
 	if (x->redirected) {
 		x->redirected = false;
 		xdp_do_flush();
 	}
-	if (!n)
-		return false;
-	x->n_tx = 0;
-	/* the doorbell is that of the poll's answers */
-	sent = nva_xdp_send(q, x->tx, n, true);
-	while (sent < n)
-		xdp_return_frame_rx_napi(x->tx[sent++]);
-	return true;
+	if (x->n_tx) {
+		send_collected(q);
+		owed = true;
+	}
+	x->owed = false;
+	return owed;
 }

@@ -19,7 +19,7 @@ struct sk_buff;
 struct xsk_buff_pool;
 
 /* Frames that are sent under one lock. */
-#define NVA_XDP_BULK		32
+#define NVA_XDP_BULK		32u
 /* Frames up to this are copied out of their page when a program lets them through. */
 #define NVA_XDP_COPY		256u
 
@@ -33,6 +33,7 @@ struct xsk_buff_pool;
  * @buffer: a whole page of the queue's pool that no frame is in, or NULL; NAPI
  * @spare: a buffer of @pool that no frame is in, or NULL; NAPI
  * @redirected: xdp_do_flush() is due; NAPI
+ * @owed: a doorbell is due for frames of @tx that were sent; NAPI
  * @n_tx: frames in @tx; NAPI
  * @tx: frames that programs sent back
  * @rxq: for programs, memory of the queue's page pool; session
@@ -44,6 +45,7 @@ struct nva_xdp {
 	struct page *buffer;
 	struct xdp_buff *spare;
 	bool redirected;
+	bool owed;
 	u32 n_tx;
 	struct xdp_frame *tx[NVA_XDP_BULK];
 	struct xdp_rxq_info rxq;
@@ -58,10 +60,14 @@ bool nva_xdp_mtu_ok(const struct nva_device *dev, u32 mtu);
 int nva_bpf(struct net_device *ndev, struct netdev_bpf *bpf);
 struct sk_buff *nva_xdp_receive(struct nva_queue *q, struct bpf_prog *prog, const void *frame,
 				const struct rndis_rx *rx);
+bool nva_xdp_send_back(struct nva_queue *q, struct xdp_buff *xdp);
+void nva_xdp_describe(struct xdp_buff *xdp, const struct net_device *ndev,
+		      const struct rndis_rx *rx);
 bool nva_xdp_flush(struct nva_queue *q);
 
 /* xdp_tx.c */
 u32 nva_xdp_send(struct nva_queue *q, struct xdp_frame **frames, u32 n, bool more);
+u32 nva_xdp_send_umem(struct nva_queue *q, struct xsk_buff_pool *pool, u32 *room);
 int nva_xdp_xmit(struct net_device *ndev, int n, struct xdp_frame **frames, u32 flags);
 bool nva_xdp_owns(const struct sk_buff *tagged);
 void nva_xdp_sent(struct sk_buff *tagged, bool napi);
@@ -69,6 +75,9 @@ void nva_xdp_sent(struct sk_buff *tagged, bool napi);
 /* xsk.c */
 int nva_xsk_setup(struct nva_queue *q, struct xsk_buff_pool *pool);
 int nva_xsk_wakeup(struct net_device *ndev, u32 queue, u32 flags);
-bool nva_xsk_transmit(struct nva_queue *q);
+struct sk_buff *nva_xsk_receive(struct nva_queue *q, struct xsk_buff_pool *pool,
+				struct bpf_prog *prog, const void *frame,
+				const struct rndis_rx *rx);
+bool nva_xsk_transmit(struct nva_queue *q, struct xsk_buff_pool *pool, bool *sent);
 
 #endif

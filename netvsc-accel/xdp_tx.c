@@ -9,8 +9,10 @@
  * All of a call are written to the ring together.
  */
 #include <linux/filter.h>
+#include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 #include <net/xdp.h>
+#include <net/xdp_sock_drv.h>
 
 #include "device.h"
 
@@ -97,7 +99,16 @@ static void copy_frame(void *to, struct xdp_frame *frame)
 	}
 }
 
-/* Prepares a frame. Returns 1 when it was copied, 0 when its memory is to be sent, or an error. */
+/* Would the host take a frame of that length? It checks no program and no socket for us. */
+static bool length_ok(const struct nva_queue *q, u32 length)
+{
+	return length >= ETH_HLEN && length <= READ_ONCE(q->ndev->mtu) + VLAN_ETH_HLEN;
+}
+
+/*
+ * Prepares a frame. Returns 1 when it was copied, 0 when its memory is to be sent, -EMSGSIZE when
+ * it cannot be, -ENOSPC when there is no room for it now.
+ */
 static int add_frame(struct nva_queue *q, struct outgoing *out, struct xdp_frame *frame)
 {
 	u32 length = xdp_get_frame_len(frame), message = sizeof(struct rndis_packet) + length;
@@ -106,6 +117,8 @@ static int add_frame(struct nva_queue *q, struct outgoing *out, struct xdp_frame
 	struct nva_slot *slot;
 	void *at = NULL;
 
+	if (unlikely(!length_ok(q, length)))
+		return -EMSGSIZE;
 	if (message <= READ_ONCE(q->copy_max) || (!direct && message <= q->send_section))
 		at = section_room(q, out, message);
 	if (likely(at)) {
@@ -242,7 +255,7 @@ static u32 write_all(struct nva_queue *q, struct outgoing *out, bool more, u32 *
  */
 u32 nva_xdp_send(struct nva_queue *q, struct xdp_frame **frames, u32 n, bool more)
 {
-	u32 taken = 0, bytes = 0, copied = 0, messages = 0, lost = 0, i;
+	u32 taken = 0, bytes = 0, copied = 0, n_done = 0, messages = 0, lost = 0, i;
 	struct xdp_frame *done[NVA_XDP_BULK];
 	struct outgoing out;
 
@@ -255,29 +268,95 @@ u32 nva_xdp_send(struct nva_queue *q, struct xdp_frame **frames, u32 n, bool mor
 			u32 length = xdp_get_frame_len(frames[taken]);
 			int kind = add_frame(q, &out, frames[taken]);
 
-			if (unlikely(kind < 0))
+			if (unlikely(kind == -ENOSPC))
 				break;
-			bytes += length;
 			if (kind)
-				done[copied++] = frames[taken];
+				done[n_done++] = frames[taken];
+			if (unlikely(kind < 0)) {
+				lost++;
+				continue;
+			}
+			bytes += length;
+			copied += kind;
 		}
 		if (out.n)
-			lost = write_all(q, &out, more, &messages);
+			lost += write_all(q, &out, more, &messages);
 	}
 	u64_stats_update_begin(&q->tx_stats.syncp);
 	q->tx_stats.packets += taken - lost;
 	q->tx_stats.bytes += bytes;
 	q->tx_stats.messages += messages;
 	q->tx_stats.copied += copied;
-	q->tx_stats.direct += taken - copied;
+	q->tx_stats.direct += taken - n_done;
 	q->tx_stats.xdp_sent += taken - lost;
 	q->tx_stats.xdp_dropped += n - taken + lost;
 	u64_stats_update_end(&q->tx_stats.syncp);
 	__netif_tx_unlock(q->txq);
 
-	for (i = 0; i < copied; i++)
+	for (i = 0; i < n_done; i++)
 		xdp_return_frame_rx_napi(done[i]);
 	return taken;
+}
+
+/**
+ * nva_xdp_send_umem() - send frames of an AF_XDP socket
+ * @q: queue
+ * @pool: the socket's memory
+ * @room: how many to send, at most NVA_XDP_BULK; set to how many there was room for
+ *
+ * The chunks are copied and given back to the socket before this returns. The caller sees to the
+ * doorbell.
+ *
+ * Context: NAPI.
+ * Return: how many there were.
+ */
+u32 nva_xdp_send_umem(struct nva_queue *q, struct xsk_buff_pool *pool, u32 *room)
+{
+	u32 n = 0, bytes = 0, messages = 0, lost = 0, i;
+	struct outgoing out;
+
+	out.n = 0;
+	out.open = false;
+	__netif_tx_lock(q->txq, smp_processor_id());
+	/* pairs with nva_tx_stop(), which takes the lock after the queue died */
+	if (unlikely(!nva_queue_ready(q)))
+		goto unlock;
+	/* a frame a section at worst: what the socket hands over cannot be given back */
+	if (q->slots.n_free_sections < *room || q->slots.n_free < *room)
+		nva_slots_reclaim(&q->slots);
+	*room = min3(*room, q->slots.n_free_sections, q->slots.n_free);
+	n = *room ? xsk_tx_peek_release_desc_batch(pool, *room) : 0;
+	if (!n)
+		goto unlock;
+	for (i = 0; i < n; i++) {
+		const struct xdp_desc *desc = &pool->tx_descs[i];
+		u32 message = sizeof(struct rndis_packet) + desc->len;
+		void *at = NULL;
+
+		if (likely(length_ok(q, desc->len) && message <= q->send_section))
+			at = section_room(q, &out, message);
+		if (unlikely(!at)) {
+			lost++;
+			continue;
+		}
+		put_header(at, desc->len);
+		memcpy(at + sizeof(struct rndis_packet), xsk_buff_raw_get_data(pool, desc->addr),
+		       desc->len);
+		bytes += desc->len;
+	}
+	lost += write_all(q, &out, true, &messages);
+	xsk_tx_completed(pool, n);
+	u64_stats_update_begin(&q->tx_stats.syncp);
+	q->tx_stats.packets += n - lost;
+	q->tx_stats.bytes += bytes;
+	q->tx_stats.messages += messages;
+	q->tx_stats.copied += n - lost;
+	q->tx_stats.xdp_sent += n - lost;
+	q->tx_stats.xdp_dropped += lost;
+	u64_stats_update_end(&q->tx_stats.syncp);
+unlock:
+	__netif_tx_unlock(q->txq);
+	return n;
 }
 
 /**

@@ -139,7 +139,9 @@ static int sys_bpf(enum bpf_cmd command, union bpf_attr *attr)
 #define JUMP_EQ(d, i, o) INSN(BPF_JMP | BPF_JEQ | BPF_K, d, 0, o, i)
 #define CALL(f)		 INSN(BPF_JMP | BPF_CALL, 0, 0, 0, f)
 #define EXIT()		 INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
-#define MAP_FD(d, fd)	 INSN(BPF_LD | BPF_DW | BPF_IMM, d, BPF_PSEUDO_MAP_FD, 0, fd), INSN(0, 0, 0, 0, 0)
+/* of two instructions, the second one empty */
+#define MAP_FD(d, fd)	 INSN(BPF_LD | BPF_DW | BPF_IMM, d, BPF_PSEUDO_MAP_FD, 0, fd)
+#define MAP_FD_END()	 INSN(0, 0, 0, 0, 0)
 
 #define AT(member) ((int16_t)offsetof(struct xdp_md, member))
 
@@ -156,7 +158,7 @@ static void add(struct program *p, struct bpf_insn insn)
 #define ADD(p, ...)							\
 	do {								\
 		struct bpf_insn list[] = { __VA_ARGS__ };		\
-		for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)	\
+		for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++) \
 			add(p, list[i]);				\
 	} while (0)
 
@@ -197,7 +199,7 @@ static int kernel_function(const char *name)
 	type = (void *)(btf + h->header + h->type_off);
 	end = (void *)((char *)type + h->type_len);
 	for (; type < end; id++) {
-		/* words behind the three of each type, by kind: fixed, or a number for each member */
+		/* words behind the three of each type, by kind: fixed, or for each member */
 		static const uint8_t fixed[32] = { [1] = 1, [3] = 3, [14] = 1, [17] = 1 };
 		static const uint8_t each[32] = { [4] = 3, [5] = 3, [6] = 2, [13] = 2, [15] = 3,
 						  [19] = 3 };
@@ -491,8 +493,8 @@ static int steer(const char *name, uint32_t queue, const struct sock *s, const s
 	};
 	if (sys_bpf(BPF_MAP_UPDATE_ELEM, &attr))
 		die(1, "socket map: %s", strerror(errno));
-	ADD(&p, LOAD(BPF_W, 2, 1, AT(rx_queue_index)), MAP_FD(1, map), MOV_I(3, XDP_PASS),
-	    CALL(BPF_FUNC_redirect_map), EXIT());
+	ADD(&p, LOAD(BPF_W, 2, 1, AT(rx_queue_index)), MAP_FD(1, map), MAP_FD_END(),
+	    MOV_I(3, XDP_PASS), CALL(BPF_FUNC_redirect_map), EXIT());
 	prog = load(&p, o->frags, 0);
 	attach(nic(name), prog, o->skb ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
 	return prog;
@@ -611,9 +613,9 @@ static int txonly(const char *name, uint32_t queue, uint64_t count, uint32_t siz
 		done += got;
 		if (got || n)
 			moved = now_ms();
-		else if (now_ms() - moved > IDLE_MS)
+		if (now_ms() - moved > IDLE_MS)
 			break;
-		else
+		if (!got && !n)
 			sched_yield();
 	}
 	return report(&s, done, count);
