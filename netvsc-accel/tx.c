@@ -113,7 +113,7 @@ void nva_tx_destroy(struct nva_queue *q)
 
 	while ((slot = nva_slots_armed(&q->slots, &from))) {
 		if (nva_xdp_owns(slot->skb))
-			nva_xdp_sent(slot->skb, false);
+			nva_xdp_sent(slot->skb);
 		else
 			dev_kfree_skb_any(slot->skb);
 	}
@@ -615,7 +615,7 @@ void nva_tx_complete(struct nva_queue *q, const struct hva_packet *packet, int b
 	*packets += slot->packets;
 	*bytes += slot->bytes;
 	if (nva_xdp_owns(slot->skb))
-		nva_xdp_sent(slot->skb, budget);
+		nva_xdp_sent(slot->skb);
 	else if (slot->skb)
 		napi_consume_skb(slot->skb, budget);
 	nva_slots_complete(&q->slots, slot);

@@ -301,7 +301,7 @@ static void send_collected(struct nva_queue *q)
 	x->owed = true;
 	sent = nva_xdp_send(q, x->tx, n, true);
 	while (sent < n)
-		xdp_return_frame_rx_napi(x->tx[sent++]);
+		xdp_return_frame(x->tx[sent++]);
 }
 
 /**

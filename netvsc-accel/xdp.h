@@ -70,7 +70,7 @@ u32 nva_xdp_send(struct nva_queue *q, struct xdp_frame **frames, u32 n, bool mor
 u32 nva_xdp_send_umem(struct nva_queue *q, struct xsk_buff_pool *pool, u32 *room);
 int nva_xdp_xmit(struct net_device *ndev, int n, struct xdp_frame **frames, u32 flags);
 bool nva_xdp_owns(const struct sk_buff *tagged);
-void nva_xdp_sent(struct sk_buff *tagged, bool napi);
+void nva_xdp_sent(struct sk_buff *tagged);
 
 /* xsk.c */
 int nva_xsk_setup(struct nva_queue *q, struct xsk_buff_pool *pool);

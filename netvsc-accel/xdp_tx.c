@@ -293,8 +293,9 @@ u32 nva_xdp_send(struct nva_queue *q, struct xdp_frame **frames, u32 n, bool mor
 	u64_stats_update_end(&q->tx_stats.syncp);
 	__netif_tx_unlock(q->txq);
 
+	/* of whatever pool they are; the pool knows whether it is polled on this CPU now */
 	for (i = 0; i < n_done; i++)
-		xdp_return_frame_rx_napi(done[i]);
+		xdp_return_frame(done[i]);
 	return taken;
 }
 
@@ -410,16 +411,11 @@ bool nva_xdp_owns(const struct sk_buff *tagged)
 /**
  * nva_xdp_sent() - the host is done with a frame
  * @tagged: what the slot held, for which nva_xdp_owns() was true
- * @napi: in the NAPI of the queue
  *
  * Context: NAPI, or process when the channel is closed.
  */
-void nva_xdp_sent(struct sk_buff *tagged, bool napi)
+void nva_xdp_sent(struct sk_buff *tagged)
 {
-	struct xdp_frame *frame = (struct xdp_frame *)((unsigned long)tagged & ~TAG_FRAME);
-
-	if (napi)
-		xdp_return_frame_rx_napi(frame);
-	else
-		xdp_return_frame(frame);
+	/* it may be of another interface's pool */
+	xdp_return_frame((struct xdp_frame *)((unsigned long)tagged & ~TAG_FRAME));
 }

@@ -24,7 +24,12 @@ flood() {
 		[ "$flood_turns" -gt 0 ] || fail "the source did not end"
 		sleep 0.1
 	done
-	sleep 0.3
+	# all are in the ring then; a slow guest takes its time
+	flood_last=-1
+	while [ "$flood_last" != "$(counter "$source" packets)" ]; do
+		flood_last=$(counter "$source" packets)
+		sleep 0.4
+	done
 }
 
 # forwarded NAME NIC: floods; every frame goes out of the NIC or is counted for want of room, which
