@@ -32,9 +32,17 @@
 #define page_pool_owner(params, dev, queue) do { } while (0)
 #endif
 
-/* Since 6.6 any pool gives out parts of pages; before, it has to be asked for. */
+/*
+ * Since 6.6 any pool gives out parts of pages; before, it has to be asked for. References to a page
+ * were fragments until 6.8.
+ */
 #ifndef PP_FLAG_PAGE_FRAG
 #define PP_FLAG_PAGE_FRAG 0
+#endif
+#ifndef HAVE_PAGE_POOL_UNREF
+#define page_pool_unref_page(page, nr) page_pool_defrag_page(page, nr)
+#define page_pool_put_unrefed_page(pool, page, size, direct) \
+	page_pool_put_defragged_page(pool, page, size, direct)
 #endif
 
 #ifndef HAVE_NETIF_QUEUE_SET_NAPI

@@ -21,8 +21,17 @@ probe HAVE_NETDEV_STAT_OPS 6.9 has_member linux/netdevice.h net_device 'struct n
 probe HAVE_NETIF_QUEUE_SET_NAPI 6.8 has_line linux/netdevice.h '^void netif_queue_set_napi\('
 probe HAVE_PAGE_POOL_QUEUE_IDX 6.12 has_page_pool 'unsigned int queue_idx;'
 probe HAVE_PAGE_POOL_TYPES 6.6 has_page_pool 'struct napi_struct \*napi;'
+probe HAVE_PAGE_POOL_UNREF 6.8 has_page_pool 'page_pool_put_unrefed_page\('
+probe HAVE_SKB_FRAG_FILL_PAGE_DESC 6.5 has_line linux/skbuff.h 'void skb_frag_fill_page_desc\('
 probe HAVE_TIMER_CONTAINER_OF 6.16 has_line linux/timer.h '# *define timer_container_of\('
 probe HAVE_TIMER_DELETE 6.2,6.1.y has_line linux/timer.h 'timer_delete_sync\('
+
+# XDP
+probe HAVE_XDP_FEATURES 6.3 has_member linux/netdevice.h net_device 'xdp_features_t xdp_features;'
+probe HAVE_XDP_FRAGS_TRUESIZE 6.18 has_member linux/skbuff.h skb_shared_info 'u32 xdp_frags_truesize;'
+probe HAVE_XDP_METADATA 6.3 has_line net/xdp.h '^struct xdp_metadata_ops \{'
+probe HAVE_XDP_METADATA_VLAN 6.8 has_line net/xdp.h '\(\*xmo_rx_vlan_tag\)'
+probe HAVE_XDP_UPDATE_SKB_FRAGS_INFO 6.18 has_line net/xdp.h '^xdp_update_skb_frags_info\(|void xdp_update_skb_frags_info\('
 
 # ethtool
 probe HAVE_ETHTOOL_PUTS 6.8 has_line linux/ethtool.h 'ethtool_puts\('

@@ -313,16 +313,18 @@ int nva_poll(struct napi_struct *napi, int budget)
 {
 	struct nva_queue *q = container_of(napi, struct nva_queue, napi);
 	u32 completions = 0, packets = 0, bytes = 0, taken = 0;
+	struct xsk_buff_pool *pool;
 	struct hva_packet packet;
 	struct hva_reader reader;
 	int work = 0, ret = 0;
-	bool left, stay;
+	bool left, sent, unsent, stay;
 
 	/* netpoll wants transmit completions only; they share a ring with received packets */
 	if (!budget)
 		return 0;
 
 	hva_latency_poll(&q->hc);
+	nva_rx_begin(q);
 	hva_read_begin(&reader, &q->hc);
 	while (work < budget && completions < TX_BUDGET && q->owed_count < NVA_RX_OWED) {
 		ret = hva_read_next(&reader, &packet);
@@ -348,7 +350,11 @@ int nva_poll(struct napi_struct *napi, int budget)
 		}
 	}
 	hva_read_end(&reader);
-	left = nva_rx_answer(q);
+	sent = nva_xdp_flush(q);
+	/* pairs with take_pool() in xsk.c */
+	pool = smp_load_acquire(&q->xdp.pool);
+	unsent = pool && nva_xsk_transmit(q, pool, &sent);
+	left = nva_rx_answer(q, work >= budget && !sent);
 
 	u64_stats_update_begin(&q->rx_stats.syncp);
 	q->rx_stats.polls++;
@@ -378,7 +384,7 @@ int nva_poll(struct napi_struct *napi, int budget)
 			return min(work, budget - 1);
 		}
 	}
-	if (work >= budget || completions >= TX_BUDGET) {
+	if (work >= budget || completions >= TX_BUDGET || unsent) {
 		hva_latency_done(&q->hc, taken, false);
 		return budget;
 	}

@@ -37,6 +37,7 @@
 #include "rndis_parse.h"
 #include "stats.h"
 #include "txslots.h"
+#include "xdp.h"
 
 #define NVA_CHANNELS_MAX	64
 #define NVA_MTU_MAX		9000
@@ -109,6 +110,20 @@ struct nva_pieces {
 };
 
 /**
+ * struct nva_cut - a page that packet buffers are cut from
+ * @page: page, or NULL
+ * @at: the next piece
+ * @left: bytes from there on
+ * @pieces: cut off so far, each with a reference of its own
+ */
+struct nva_cut {
+	struct page *page;
+	u8 *at;
+	u32 left;
+	u32 pieces;
+};
+
+/**
  * struct nva_queue - one channel with its receive and transmit queue
  * @dev: NIC
  * @ndev: its interface
@@ -142,6 +157,12 @@ struct nva_pieces {
  * @owed_count: how many; NAPI
  * @quiet_answers: completions the host was not told of when they were written; NAPI
  * @pieces: see there; NAPI
+ * @cut: see there; NAPI
+ * @returned: sections given back that the host was not woken for; NAPI
+ * @returned_max: so many may be; session
+ * @gro_udp: GRO may merge UDP; NAPI
+ * @deliver: frames go to the stack; NAPI
+ * @xdp: see there
  * @rx_stats: counters, written by NAPI
  * @cpu: which the channel interrupted when it was opened; session
  * @stall: polls while the host frees no room in the ring and says nothing
@@ -187,6 +208,12 @@ struct nva_queue {
 	u32 owed_count;
 	u32 quiet_answers;
 	struct nva_pieces pieces;
+	struct nva_cut cut;
+	u32 returned;
+	u32 returned_max;
+	bool gro_udp;
+	bool deliver;
+	struct nva_xdp xdp;
 	struct nva_rx_stats rx_stats;
 
 	/* cold */
@@ -302,6 +329,7 @@ enum nva_change {
  * @tx_frames: under load the host is told of so many copied packets at once; RTNL
  * @poll_adaptive: see hva_poll_set(); RTNL
  * @poll_usecs: likewise; RTNL
+ * @xdp_prog: program of all queues, or NULL; RTNL
  * @rss_size: entries of @rss_table; RTNL
  * @rss_user: the table is the user's and survives sessions; RTNL
  * @rss_keyed: there is a key; RTNL
@@ -384,6 +412,7 @@ struct nva_device {
 	u32 tx_frames;
 	u32 poll_usecs;
 	bool poll_adaptive;
+	struct bpf_prog *xdp_prog;
 	u32 rss_size;
 	bool rss_user;
 	bool rss_keyed;
@@ -458,11 +487,13 @@ void nva_xps_set(struct nva_device *dev);
 
 /* rx.c: packets of the host */
 void nva_rx_buffer(struct nva_queue *q);
-int nva_rx_pool_create(struct nva_queue *q);
+int nva_rx_pool_create(struct nva_queue *q, u32 channels);
 void nva_rx_pool_destroy(struct nva_queue *q);
 void nva_rx_forget(struct nva_queue *q);
 u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet);
-bool nva_rx_answer(struct nva_queue *q);
+void nva_rx_begin(struct nva_queue *q);
+struct sk_buff *nva_rx_skb(struct nva_queue *q, const void *from, u32 length);
+bool nva_rx_answer(struct nva_queue *q, bool again);
 
 /* tx.c: packets to the host */
 netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev);

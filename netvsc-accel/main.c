@@ -193,6 +193,10 @@ static int nva_change_mtu(struct net_device *ndev, int mtu)
 	struct nva_config want = dev->want;
 	int err = 0, old = ndev->mtu;
 
+	if (!nva_xdp_mtu_ok(dev, mtu)) {
+		netdev_warn(ndev, "XDP program takes no frames of MTU %d\n", mtu);
+		return -EINVAL;
+	}
 	if (!dev->session_up || dev->config.mtu != mtu) {
 		want.mtu = mtu;
 		/* what nva_attach() finds */
@@ -230,7 +234,9 @@ static netdev_features_t nva_fix_features(struct net_device *ndev, netdev_featur
 {
 	const struct nva_device *dev = netdev_priv(ndev);
 
-	return features & (~NVA_HOST_FEATURES | dev->host_features);
+	features &= ~NVA_HOST_FEATURES | dev->host_features;
+	/* what the host puts together cannot be shown to a program */
+	return dev->xdp_prog ? features & ~NETIF_F_LRO : features;
 }
 
 static int nva_set_features(struct net_device *ndev, netdev_features_t features)
@@ -261,6 +267,9 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_fix_features = nva_fix_features,
 	.ndo_set_features = nva_set_features,
 	.ndo_get_stats64 = nva_get_stats64,
+	.ndo_bpf = nva_bpf,
+	.ndo_xdp_xmit = nva_xdp_xmit,
+	.ndo_xsk_wakeup = nva_xsk_wakeup,
 };
 
 static void setup(struct net_device *ndev, struct hv_device *hdev)
@@ -301,6 +310,7 @@ static void setup(struct net_device *ndev, struct hv_device *hdev)
 	ndev->min_mtu = ETH_MIN_MTU;
 	ndev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 	nva_stats_register(dev);
+	nva_xdp_setup(ndev);
 }
 
 static void destroy_queues(struct nva_device *dev)

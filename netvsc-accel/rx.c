@@ -11,6 +11,7 @@
 #include <linux/tcp.h>
 #include <net/ip.h>
 
+#include "../compat/net_gro.h"
 #include "device.h"
 #include "rndis_parse.h"
 
@@ -32,6 +33,9 @@
 /* As many answers under one lock. */
 #define ANSWER_BATCH		64
 
+/* References to a page that pieces are cut from: more than it has pieces. */
+#define CUT_BIAS		(PAGE_SIZE / SMP_CACHE_BYTES)
+
 /**
  * nva_rx_buffer() - let a queue receive from the receive buffer
  * @q: queue
@@ -45,30 +49,14 @@ void nva_rx_buffer(struct nva_queue *q)
 	smp_store_release(&q->recv_size, q->dev->recv.size);
 }
 
-/**
- * nva_rx_pool_create() - a pool of pages for a queue
- * @q: queue with an open channel, no pool
- *
- * Context: process.
- * Return: 0 or an error of page_pool_create().
- */
-int nva_rx_pool_create(struct nva_queue *q)
+/* Gives up the page that pieces are cut from; those that were cut live on. */
+static void cut_end(struct nva_queue *q)
 {
-	struct page_pool_params params = {
-		.pool_size = 1024,
-		.nid = cpu_to_node(q->cpu),
-		.dev = &q->dev->hdev->device,
-		.flags = PP_FLAG_PAGE_FRAG,
-	};
-	struct page_pool *pool;
+	struct nva_cut *cut = &q->cut;
 
-	page_pool_napi(&params, &q->napi);
-	page_pool_owner(&params, q->ndev, q->index);
-	pool = page_pool_create(&params);
-	if (IS_ERR(pool))
-		return PTR_ERR(pool);
-	q->pool = pool;
-	return 0;
+	if (cut->page && !page_pool_unref_page(cut->page, CUT_BIAS - cut->pieces))
+		page_pool_put_unrefed_page(q->pool, cut->page, -1, false);
+	*cut = (struct nva_cut) {};
 }
 
 /**
@@ -79,9 +67,46 @@ int nva_rx_pool_create(struct nva_queue *q)
  */
 void nva_rx_pool_destroy(struct nva_queue *q)
 {
-	if (q->pool)
+	if (q->pool) {
+		cut_end(q);
+		nva_xdp_close(q);
 		page_pool_destroy(q->pool);
+	}
 	q->pool = NULL;
+}
+
+/**
+ * nva_rx_pool_create() - a pool of pages for a queue
+ * @q: queue with an open channel, no pool
+ * @channels: queues that share the receive buffer
+ *
+ * Context: process.
+ * Return: 0 or an error of page_pool_create().
+ */
+int nva_rx_pool_create(struct nva_queue *q, u32 channels)
+{
+	struct page_pool_params params = {
+		.pool_size = 1024,
+		.nid = cpu_to_node(q->cpu),
+		.dev = &q->dev->hdev->device,
+		.flags = PP_FLAG_PAGE_FRAG,
+	};
+	struct page_pool *pool;
+	int err;
+
+	page_pool_napi(&params, &q->napi);
+	page_pool_owner(&params, q->ndev, q->index);
+	pool = page_pool_create(&params);
+	if (IS_ERR(pool))
+		return PTR_ERR(pool);
+	q->pool = pool;
+	err = nva_xdp_open(q);
+	if (err) {
+		nva_rx_pool_destroy(q);
+		return err;
+	}
+	q->returned_max = q->dev->recv_sections / (4 * channels);
+	return 0;
 }
 
 /**
@@ -99,6 +124,18 @@ void nva_rx_forget(struct nva_queue *q)
 	q->recv_buf = NULL;
 }
 
+/**
+ * nva_rx_begin() - before the first packet of a poll
+ * @q: queue
+ *
+ * Context: NAPI.
+ */
+void nva_rx_begin(struct nva_queue *q)
+{
+	q->gro_udp = q->ndev->features & (NETIF_F_GRO_UDP_FWD | NETIF_F_GRO_FRAGLIST) ||
+		     udp_gro_possible();
+}
+
 static void no_memory(struct nva_queue *q)
 {
 	u64_stats_update_begin(&q->rx_stats.syncp);
@@ -106,27 +143,56 @@ static void no_memory(struct nva_queue *q)
 	u64_stats_update_end(&q->rx_stats.syncp);
 }
 
+static void *cut_new_page(struct nva_queue *q, u32 size)
+{
+	struct nva_cut *cut = &q->cut;
+	struct page *page;
+
+	cut_end(q);
+	page = page_pool_dev_alloc_pages(q->pool);
+	if (unlikely(!page))
+		return NULL;
+	page_pool_fragment_page(page, CUT_BIAS);
+	cut->page = page;
+	cut->pieces = 1;
+	cut->at = page_address(page) + size;
+	cut->left = PAGE_SIZE - size;
+	return page_address(page);
+}
+
+/* The next @size bytes of the queue's page, with a reference of their own. */
+static inline void *cut_piece(struct nva_queue *q, u32 size)
+{
+	struct nva_cut *cut = &q->cut;
+	void *piece = cut->at;
+
+	if (unlikely(cut->left < size))
+		return cut_new_page(q, size);
+	cut->at += size;
+	cut->left -= size;
+	cut->pieces++;
+	return piece;
+}
+
 /* A packet buffer whose first @linear bytes are those at @from. */
-static struct sk_buff *start_skb(struct nva_queue *q, const void *from, u32 linear)
+static inline struct sk_buff *start_skb(struct nva_queue *q, const void *from, u32 linear)
 {
 	u32 size = BUFFER_SIZE(linear);
 	struct sk_buff *skb;
-	struct page *page;
-	unsigned int at;
 	u8 *buffer;
 
-	page = page_pool_dev_alloc_frag(q->pool, &at, size);
-	if (unlikely(!page))
+	buffer = cut_piece(q, size);
+	if (unlikely(!buffer))
 		return NULL;
-	buffer = page_address(page) + at;
+	memcpy(buffer + HEADROOM, from, linear);
 	skb = napi_build_skb(buffer, size);
 	if (unlikely(!skb)) {
-		page_pool_put_full_page(q->pool, page, true);
+		page_pool_put_full_page(q->pool, virt_to_head_page(buffer), false);
 		return NULL;
 	}
 	skb_mark_for_recycle(skb);
 	skb_reserve(skb, HEADROOM);
-	memcpy(__skb_put(skb, linear), from, linear);
+	__skb_put(skb, linear);
 	return skb;
 }
 
@@ -212,22 +278,21 @@ static void deliver(struct nva_queue *q, struct sk_buff *skb, const struct rndis
 
 	skb->protocol = eth_type_trans(skb, q->ndev);
 	skb_record_rx_queue(skb, q->index);
-	if (rx->has & RNDIS_RX_HAS_CSUM && q->ndev->features & NETIF_F_RXCSUM &&
-	    rx->csum & (RNDIS_RXCSUM_TCP_GOOD | RNDIS_RXCSUM_UDP_GOOD)) {
+	if (rx->csum & (RNDIS_RXCSUM_TCP_GOOD | RNDIS_RXCSUM_UDP_GOOD) &&
+	    q->ndev->features & NETIF_F_RXCSUM) {
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
 		good = true;
 	}
 	/* TCP is hashed over ports, everything else over addresses: see nva_rss_apply() */
 	if (rx->has & RNDIS_RX_HAS_HASH && q->ndev->features & NETIF_F_RXHASH)
 		skb_set_hash(skb, rx->hash,
-			     rx->has & RNDIS_RX_HAS_CSUM &&
 			     rx->csum & (RNDIS_RXCSUM_TCP_GOOD | RNDIS_RXCSUM_TCP_BAD) ?
 				     PKT_HASH_TYPE_L4 :
 				     PKT_HASH_TYPE_L3);
 	if (rx->has & RNDIS_RX_HAS_VLAN)
 		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), rx->vlan_tci);
 	if (pieces > 1)
-		describe_coalesced(q, skb, rx->has & RNDIS_RX_HAS_CSUM ? rx->csum : 0);
+		describe_coalesced(q, skb, rx->csum);
 
 	u64_stats_update_begin(&q->rx_stats.syncp);
 	q->rx_stats.packets++;
@@ -240,7 +305,14 @@ static void deliver(struct nva_queue *q, struct sk_buff *skb, const struct rndis
 	}
 	u64_stats_update_end(&q->rx_stats.syncp);
 
-	napi_gro_receive(&q->napi, skb);
+	/*
+	 * GRO would look at UDP headers only to find that it cannot merge, see udp_gro_possible().
+	 * One by one: a buffer that is free again before the next is needed costs less than lists.
+	 */
+	if (!q->gro_udp && rx->csum & RNDIS_RXCSUM_UDP_GOOD)
+		netif_receive_skb(skb);
+	else
+		napi_gro_receive(&q->napi, skb);
 }
 
 /* Drops the packet being put together; the rest of its pieces is passed over. */
@@ -264,6 +336,20 @@ static struct sk_buff *first_part(struct nva_queue *q, const void *frame, u32 le
 	if (unlikely(!skb))
 		no_memory(q);
 	return skb;
+}
+
+/**
+ * nva_rx_skb() - a packet buffer with a copy
+ * @q: queue
+ * @from: frame
+ * @length: bytes, at most FRAME_MAX
+ *
+ * Context: NAPI.
+ * Return: the packet, or NULL when there is no memory, which was counted.
+ */
+struct sk_buff *nva_rx_skb(struct nva_queue *q, const void *from, u32 length)
+{
+	return first_part(q, from, length, false);
 }
 
 /*
@@ -325,9 +411,10 @@ static bool receive_frame(struct nva_queue *q, const void *message, const struct
 			  bool last)
 {
 	const void *frame = message + rx->data_at;
+	struct bpf_prog *prog;
 	struct sk_buff *skb;
 
-	if (unlikely(!nva_queue_ready(q) || !netif_running(q->ndev))) {
+	if (unlikely(!q->deliver)) {
 		u64_stats_update_begin(&q->rx_stats.syncp);
 		q->rx_stats.dropped++;
 		u64_stats_update_end(&q->rx_stats.syncp);
@@ -341,13 +428,26 @@ static bool receive_frame(struct nva_queue *q, const void *message, const struct
 		nva_fault(q->dev, NVA_RX_TOO_LONG);
 		return false;
 	}
-	if (rx->piece)
-		return receive_piece(q, frame, rx, last);
+	prog = READ_ONCE(q->xdp.prog);
+	if (unlikely(rx->piece)) {
+		if (likely(!prog))
+			return receive_piece(q, frame, rx, last);
+		q->rx_stats.xdp_coalesced += !!(rx->piece & RNDIS_PIECE_FIRST);
+		return true;
+	}
 	if (unlikely(q->pieces.skb)) {
 		drop_pieces(q);
 		nva_fault(q->dev, NVA_RX_BAD_PIECE);
 	}
-	skb = first_part(q, frame, rx->data_length, false);
+	if (prog) {
+		/* pairs with take_pool() in xsk.c */
+		struct xsk_buff_pool *pool = smp_load_acquire(&q->xdp.pool);
+
+		skb = pool ? nva_xsk_receive(q, pool, prog, frame, rx) :
+			     nva_xdp_receive(q, prog, frame, rx);
+	} else {
+		skb = first_part(q, frame, rx->data_length, false);
+	}
 	if (skb)
 		deliver(q, skb, rx, 0);
 	return true;
@@ -417,7 +517,7 @@ static void owe(struct nva_queue *q, u64 txid, u32 status)
  */
 u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet)
 {
-	u32 status = NVSP_STATUS_SUCCESS;
+	u32 status = NVSP_STATUS_SUCCESS, size;
 	int count, i;
 
 	count = hva_xfer_count(packet);
@@ -436,10 +536,11 @@ u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet)
 	}
 
 	q->pieces.skip = false;
+	q->deliver = nva_queue_ready(q) && netif_running(q->ndev);
+	/* pairs with nva_rx_buffer() */
+	size = smp_load_acquire(&q->recv_size);
 	for (i = 0; i < count; i++) {
 		struct vmtransfer_page_range range = hva_xfer_range(packet, i);
-		/* pairs with nva_rx_buffer() */
-		u32 size = smp_load_acquire(&q->recv_size);
 
 		if (unlikely(range.byte_offset > size ||
 			     range.byte_count > size - range.byte_offset)) {
@@ -458,6 +559,7 @@ u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet)
 		nva_fault(q->dev, NVA_RX_BAD_PIECE);
 	}
 	owe(q, packet->txid, status);
+	q->returned += count;
 
 	u64_stats_update_begin(&q->rx_stats.syncp);
 	q->rx_stats.messages++;
@@ -473,7 +575,7 @@ refuse:
  * Writes up to ANSWER_BATCH answers. Returns their number or an error when there was none; *err
  * says why it stopped.
  */
-static u32 answer_batch(struct nva_queue *q, int *err)
+static u32 answer_batch(struct nva_queue *q, bool more, int *err)
 {
 	struct nvsp_rndis_complete message = { .type = cpu_to_le32(NVSP_SEND_RNDIS_COMPLETE) };
 	u32 count = min_t(u32, q->owed_count, ANSWER_BATCH), n;
@@ -487,7 +589,7 @@ static u32 answer_batch(struct nva_queue *q, int *err)
 		if (hva_batch_completion(&batch, &message, sizeof(message), owed->txid))
 			break;
 	}
-	*err = hva_batch_end(&batch, n == q->owed_count && nva_answer_quietly(q, n));
+	*err = hva_batch_end(&batch, n == q->owed_count && (more || nva_answer_quietly(q, n)));
 	q->owed_first = (q->owed_first + n) % NVA_RX_OWED;
 	q->owed_count -= n;
 	return n;
@@ -496,21 +598,26 @@ static u32 answer_batch(struct nva_queue *q, int *err)
 /**
  * nva_rx_answer() - send the answers of a poll
  * @q: queue
+ * @again: another poll follows at once; a host that has sections enough left is not woken for these
  *
  * Context: NAPI.
  * Return: true when some are left because the ring is full; they stay owed.
  */
-bool nva_rx_answer(struct nva_queue *q)
+bool nva_rx_answer(struct nva_queue *q, bool again)
 {
+	bool more = again && q->returned < q->returned_max;
 	u32 sent = 0, writes = 0, tries = 4;
 	bool left = false;
 	int err = 0;
 
 	while (q->owed_count && !left) {
-		sent += answer_batch(q, &err);
+		sent += answer_batch(q, more, &err);
 		writes++;
 		if (likely(!err))
 			continue;
+		/* a full ring that the host was not told of would stay full */
+		more = false;
+		hva_flush(&q->hc);
 		if (err != -EAGAIN) {
 			/* the channel is gone or broken: no one waits for these */
 			q->owed_count = 0;
@@ -519,6 +626,12 @@ bool nva_rx_answer(struct nva_queue *q)
 		left = !hva_wait_space(&q->hc, hva_inband_size(sizeof(struct nvsp_rndis_complete)) *
 						       min_t(u32, q->owed_count, ANSWER_BATCH)) ||
 		       !--tries;
+	}
+	if (!more) {
+		/* what earlier polls gave back without a doorbell */
+		if (q->returned && !writes && !nva_answer_quietly(q, 0))
+			hva_flush(&q->hc);
+		q->returned = 0;
 	}
 	if (writes) {
 		u64_stats_update_begin(&q->rx_stats.syncp);

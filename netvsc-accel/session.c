@@ -95,7 +95,7 @@ int nva_session_open(struct nva_device *dev, const struct nva_config *config)
 	for (i = 0; i < n && !err; i++) {
 		err = nva_tx_create(dev->queue[i], n);
 		if (!err)
-			err = nva_rx_pool_create(dev->queue[i]);
+			err = nva_rx_pool_create(dev->queue[i], n);
 	}
 	/* a channel that broke while the others opened would never be heard of again */
 	for (i = 0; i < n && !err; i++)

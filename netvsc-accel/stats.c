@@ -17,13 +17,16 @@ static const struct nva_stat tx_stat[] = {
 	TX_STAT(packets), TX_STAT(bytes), TX_STAT(copied), TX_STAT(direct), TX_STAT(messages),
 	TX_STAT(gso_packets), TX_STAT(gso_bytes), TX_STAT(csum), TX_STAT(no_section),
 	TX_STAT(linearized), TX_STAT(stop), TX_STAT(wake), TX_STAT(ring_full), TX_STAT(dropped),
+	TX_STAT(xdp_sent), TX_STAT(xdp_dropped),
 };
 
 static const struct nva_stat rx_stat[] = {
 	RX_STAT(packets), RX_STAT(bytes), RX_STAT(multicast), RX_STAT(csum_good),
 	RX_STAT(coalesced), RX_STAT(pieces), RX_STAT(messages), RX_STAT(answers),
 	RX_STAT(answer_writes), RX_STAT(answer_waits), RX_STAT(tx_completions), RX_STAT(polls),
-	RX_STAT(no_memory), RX_STAT(dropped),
+	RX_STAT(no_memory), RX_STAT(dropped), RX_STAT(xdp_pass), RX_STAT(xdp_drop),
+	RX_STAT(xdp_tx), RX_STAT(xdp_redirect), RX_STAT(xdp_aborted), RX_STAT(xdp_errors),
+	RX_STAT(xdp_coalesced), RX_STAT(xsk_no_buffer),
 };
 
 static const struct nva_stat poll_stat[] = { POLL_STAT(steady), POLL_STAT(ticks) };
@@ -141,11 +144,12 @@ void nva_stats64(struct nva_device *dev, struct rtnl_link_stats64 *sum)
 
 		sum->tx_packets += TX(q, packets);
 		sum->tx_bytes += TX(q, bytes);
-		sum->tx_dropped += TX(q, dropped);
+		sum->tx_dropped += TX(q, dropped) + TX(q, xdp_dropped);
 		sum->rx_packets += RX(q, packets);
 		sum->rx_bytes += RX(q, bytes);
 		sum->multicast += RX(q, multicast);
-		sum->rx_dropped += RX(q, no_memory) + RX(q, dropped);
+		sum->rx_dropped += RX(q, no_memory) + RX(q, dropped) + RX(q, xdp_coalesced) +
+				   RX(q, xsk_no_buffer);
 	}
 	for (why = NVA_RX_NOT_NVSP; why <= NVA_RX_RUNT; why++)
 		sum->rx_errors += atomic64_read(&dev->stats.fault[why]);

@@ -31,6 +31,8 @@ struct rtnl_link_stats64;
  * @wake: queue started again
  * @ring_full: a packet did not fit into the ring
  * @dropped: not sent: no memory, checksum impossible, or no session
+ * @xdp_sent: of @packets, frames of XDP programs and AF_XDP sockets
+ * @xdp_dropped: such frames not sent for want of room
  */
 struct nva_tx_stats {
 	struct u64_stats_sync syncp;
@@ -48,12 +50,14 @@ struct nva_tx_stats {
 	u64 wake;
 	u64 ring_full;
 	u64 dropped;
+	u64 xdp_sent;
+	u64 xdp_dropped;
 };
 
 /**
  * struct nva_rx_stats - counters of a queue's NAPI
  * @syncp: guards the 64-bit values on 32-bit machines
- * @packets: handed to the stack
+ * @packets: handed to the stack, or to a program that kept them
  * @bytes: of these
  * @multicast: of these, to a multicast address
  * @csum_good: of these, with a transport checksum the host vouches for
@@ -67,6 +71,14 @@ struct nva_tx_stats {
  * @polls: NAPI polls
  * @no_memory: packets dropped for want of memory
  * @dropped: packets dropped because the interface was down
+ * @xdp_pass: verdicts of programs: to the stack
+ * @xdp_drop: dropped
+ * @xdp_tx: sent back
+ * @xdp_redirect: sent elsewhere
+ * @xdp_aborted: aborted, or no verdict at all
+ * @xdp_errors: sending back or elsewhere failed
+ * @xdp_coalesced: dropped unseen, since the host had put them together
+ * @xsk_no_buffer: dropped because the AF_XDP socket gave no buffers
  */
 struct nva_rx_stats {
 	struct u64_stats_sync syncp;
@@ -84,6 +96,14 @@ struct nva_rx_stats {
 	u64 polls;
 	u64 no_memory;
 	u64 dropped;
+	u64 xdp_pass;
+	u64 xdp_drop;
+	u64 xdp_tx;
+	u64 xdp_redirect;
+	u64 xdp_aborted;
+	u64 xdp_errors;
+	u64 xdp_coalesced;
+	u64 xsk_no_buffer;
 };
 
 /*

@@ -113,8 +113,12 @@ void nva_tx_destroy(struct nva_queue *q)
 	struct nva_slot *slot;
 	u32 from = 0, i;
 
-	while ((slot = nva_slots_armed(&q->slots, &from)))
-		dev_kfree_skb_any(slot->skb);
+	while ((slot = nva_slots_armed(&q->slots, &from))) {
+		if (nva_xdp_owns(slot->skb))
+			nva_xdp_sent(slot->skb);
+		else
+			dev_kfree_skb_any(slot->skb);
+	}
 	q->open_slot = NULL;
 	nva_slots_free(&q->slots);
 	for (i = 0; q->headers && i < DIV_ROUND_UP(NVA_TX_SLOTS, HEADERS_A_PAGE); i++)
@@ -641,7 +645,9 @@ void nva_tx_complete(struct nva_queue *q, const struct hva_packet *packet, int b
 		nva_fault(q->dev, NVA_TX_REFUSED);
 	*packets += slot->packets;
 	*bytes += slot->bytes;
-	if (slot->skb)
+	if (nva_xdp_owns(slot->skb))
+		nva_xdp_sent(slot->skb);
+	else if (slot->skb)
 		napi_consume_skb(slot->skb, budget);
 	nva_slots_complete(&q->slots, slot);
 }

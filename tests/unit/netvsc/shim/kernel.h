@@ -26,6 +26,7 @@ typedef uint64_t u64;
 #define __packed __attribute__((packed))
 #define ____cacheline_aligned __attribute__((aligned(64)))
 #define static_assert(condition) _Static_assert(condition, #condition)
+#define le64_to_cpu(x) le64toh((u64)(x))
 #define le32_to_cpu(x) le32toh((u32)(x))
 #define cpu_to_le32(x) ((__le32)htole32(x))
 

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * XDP: programs run on the receive copy, and frames that go out without a packet buffer. xdp.c has
+ * programs and verdicts, xdp_tx.c transmits, xsk.c serves AF_XDP sockets.
+ */
+#ifndef HV_NETVSC_ACCEL_XDP_H
+#define HV_NETVSC_ACCEL_XDP_H
+
+#include <linux/types.h>
+#include <net/xdp.h>
+
+struct bpf_prog;
+struct net_device;
+struct netdev_bpf;
+struct nva_device;
+struct nva_queue;
+struct rndis_rx;
+struct sk_buff;
+struct xsk_buff_pool;
+
+/* Frames that are sent under one lock. */
+#define NVA_XDP_BULK		32u
+/* Frames up to this are copied out of their page when a program lets them through. */
+#define NVA_XDP_COPY		256u
+
+/* Bytes of a frame that lie in the first page, behind the standard headroom. */
+#define NVA_XDP_LINEAR		((u32)SKB_WITH_OVERHEAD(PAGE_SIZE - XDP_PACKET_HEADROOM))
+
+/**
+ * struct nva_xdp - XDP side of a queue
+ * @prog: program, or NULL; written under RTNL, read by NAPI within a poll
+ * @pool: buffers of an AF_XDP socket bound to this queue, or NULL; likewise
+ * @buffer: a whole page of the queue's pool that no frame is in, or NULL; NAPI
+ * @spare: a buffer of @pool that no frame is in, or NULL; NAPI
+ * @redirected: xdp_do_flush() is due; NAPI
+ * @owed: a doorbell is due for frames of @tx that were sent; NAPI
+ * @n_tx: frames in @tx; NAPI
+ * @tx: frames that programs sent back
+ * @rxq: for programs, memory of the queue's page pool; session
+ * @zc_rxq: likewise, memory of @pool
+ */
+struct nva_xdp {
+	struct bpf_prog *prog;
+	struct xsk_buff_pool *pool;
+	struct page *buffer;
+	struct xdp_buff *spare;
+	bool redirected;
+	bool owed;
+	u32 n_tx;
+	struct xdp_frame *tx[NVA_XDP_BULK];
+	struct xdp_rxq_info rxq;
+	struct xdp_rxq_info zc_rxq;
+};
+
+/* xdp.c */
+void nva_xdp_setup(struct net_device *ndev);
+int nva_xdp_open(struct nva_queue *q);
+void nva_xdp_close(struct nva_queue *q);
+bool nva_xdp_mtu_ok(const struct nva_device *dev, u32 mtu);
+int nva_bpf(struct net_device *ndev, struct netdev_bpf *bpf);
+struct sk_buff *nva_xdp_receive(struct nva_queue *q, struct bpf_prog *prog, const void *frame,
+				const struct rndis_rx *rx);
+bool nva_xdp_send_back(struct nva_queue *q, struct xdp_buff *xdp);
+void nva_xdp_describe(struct xdp_buff *xdp, const struct net_device *ndev,
+		      const struct rndis_rx *rx);
+bool nva_xdp_flush(struct nva_queue *q);
+
+/* xdp_tx.c */
+u32 nva_xdp_send(struct nva_queue *q, struct xdp_frame **frames, u32 n, bool more);
+u32 nva_xdp_send_umem(struct nva_queue *q, struct xsk_buff_pool *pool, u32 *room);
+int nva_xdp_xmit(struct net_device *ndev, int n, struct xdp_frame **frames, u32 flags);
+bool nva_xdp_owns(const struct sk_buff *tagged);
+void nva_xdp_sent(struct sk_buff *tagged);
+
+/* xsk.c */
+int nva_xsk_setup(struct nva_queue *q, struct xsk_buff_pool *pool);
+int nva_xsk_wakeup(struct net_device *ndev, u32 queue, u32 flags);
+struct sk_buff *nva_xsk_receive(struct nva_queue *q, struct xsk_buff_pool *pool,
+				struct bpf_prog *prog, const void *frame,
+				const struct rndis_rx *rx);
+bool nva_xsk_transmit(struct nva_queue *q, struct xsk_buff_pool *pool, bool *sent);
+
+#endif
