@@ -53,8 +53,7 @@ for DRIVER in $(echo "$DRIVERS" | tr ',' ' '); do
 	drop_at_door "$sink"
 	drop_at_door "$source"
 	warming=yes
-	# Both ways, whatever comes. Where nothing had been sent before, hv_netvsc was seen to receive
-	# at twice its price, for a reason nobody has found; a NIC in use has sent.
+	# Caches, page pools and the like, both ways whatever comes: the same state for every bench.
 	transmit 64 1
 	receive_drop 64
 	warming=

@@ -56,7 +56,6 @@ for DRIVER in $(echo "$DRIVERS" | tr ',' ' '); do
 	virtio_net) sink_object=net2 tap=1 ;;
 	*) sink_object=net0 tap=0 ;;
 	esac
-	quiet_up "$sink"
 	address "$sink" "$tap"
 	[ -z "$PROFILE" ] || profile_modules
 	settle

@@ -18,17 +18,6 @@ peers_background() {
 	peers_pids="$peers_pids $!"
 }
 
-# peers_first PROGRAM...: likewise. With the counted clock one processor serves all, and a program
-# goes before the guest, as one with a processor of its own would be ready: what it does is no part of
-# the guest's time then, and when its turn comes is no accident.
-peers_first() {
-	if [ -n "${counted:-}" ]; then
-		peers_background busybox chrt -f 1 "$@"
-	else
-		peers_background "$@"
-	fi
-}
-
 peers_start() {
 	for tap in $taps; do
 		peers_background peers_tap "$tap"
@@ -37,13 +26,13 @@ peers_start() {
 		case $peer in
 		iperf3)
 			for iperf_port in 5201 5202 5203 5204; do
-				peers_first iperf3 -s -p "$iperf_port"
+				peers_background iperf3 -s -p "$iperf_port"
 			done
 			;;
 		counters)
 			printf '#!/bin/sh\ncat /proc/net/snmp /proc/net/snmp6\n' >counters
 			chmod +x counters
-			peers_first busybox nc -ll -p 7001 -e "$PWD/counters"
+			peers_background busybox nc -ll -p 7001 -e "$PWD/counters"
 			;;
 		udhcpd) ;;
 		*) echo "unknown peer $peer" ;;
