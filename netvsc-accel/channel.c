@@ -354,7 +354,7 @@ int nva_poll(struct napi_struct *napi, int budget)
 	/* pairs with take_pool() in xsk.c */
 	pool = smp_load_acquire(&q->xdp.pool);
 	unsent = pool && nva_xsk_transmit(q, pool, &sent);
-	left = nva_rx_answer(q, work >= budget && !sent);
+	left = nva_rx_answer(q, work >= budget, sent);
 
 	u64_stats_update_begin(&q->rx_stats.syncp);
 	q->rx_stats.polls++;

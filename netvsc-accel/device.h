@@ -493,7 +493,7 @@ void nva_rx_forget(struct nva_queue *q);
 u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet);
 void nva_rx_begin(struct nva_queue *q);
 struct sk_buff *nva_rx_skb(struct nva_queue *q, const void *from, u32 length);
-bool nva_rx_answer(struct nva_queue *q, bool again);
+bool nva_rx_answer(struct nva_queue *q, bool again, bool sent);
 
 /* tx.c: packets to the host */
 netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev);

@@ -599,19 +599,20 @@ static u32 answer_batch(struct nva_queue *q, bool more, int *err)
  * nva_rx_answer() - send the answers of a poll
  * @q: queue
  * @again: another poll follows at once; a host that has sections enough left is not woken for these
+ * @sent: frames were written to the ring, without a doorbell yet
  *
  * Context: NAPI.
  * Return: true when some are left because the ring is full; they stay owed.
  */
-bool nva_rx_answer(struct nva_queue *q, bool again)
+bool nva_rx_answer(struct nva_queue *q, bool again, bool sent)
 {
 	bool more = again && q->returned < q->returned_max;
-	u32 sent = 0, writes = 0, tries = 4;
+	u32 answers = 0, writes = 0, tries = 4;
 	bool left = false;
 	int err = 0;
 
 	while (q->owed_count && !left) {
-		sent += answer_batch(q, more, &err);
+		answers += answer_batch(q, more, &err);
 		writes++;
 		if (likely(!err))
 			continue;
@@ -627,15 +628,14 @@ bool nva_rx_answer(struct nva_queue *q, bool again)
 						       min_t(u32, q->owed_count, ANSWER_BATCH)) ||
 		       !--tries;
 	}
-	if (!more) {
-		/* what earlier polls gave back without a doorbell */
-		if (q->returned && !writes && !nva_answer_quietly(q, 0))
-			hva_flush(&q->hc);
+	/* frames wait for the doorbell, or what earlier polls gave back without one */
+	if (sent || (!more && q->returned && !writes && !nva_answer_quietly(q, 0)))
+		hva_flush(&q->hc);
+	if (!more)
 		q->returned = 0;
-	}
 	if (writes) {
 		u64_stats_update_begin(&q->rx_stats.syncp);
-		q->rx_stats.answers += sent;
+		q->rx_stats.answers += answers;
 		q->rx_stats.answer_writes += writes;
 		q->rx_stats.answer_waits += left;
 		u64_stats_update_end(&q->rx_stats.syncp);
