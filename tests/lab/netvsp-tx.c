@@ -574,10 +574,12 @@ static enum batch_end run_batch(struct netvsp_channel *nc)
 		end = BATCH_BLOCKED;
 	} else if (!ring_in_begin(&ch->in)) {
 		end = BATCH_EMPTY;
-	} else if (!(most = pace_room(&nc->tx_pace, NETVSP_BATCH))) {
-		end = BATCH_PACED;
 	} else {
-		while (n++ < PACKETS_MAX && nc->n_tx < most && nc->n_tx + NETVSP_MAX_CONCAT <= NETVSP_BATCH &&
+		most = pace_room(&nc->tx_pace, NETVSP_BATCH);
+		if (!most)
+			end = BATCH_PACED;
+		while (n++ < PACKETS_MAX && nc->n_tx < most &&
+		       nc->n_tx + NETVSP_MAX_CONCAT <= NETVSP_BATCH &&
 		       nc->n_done < NETVSP_BATCH && ring_in_next(&ch->in, &pkt)) {
 			if (fault_armed[FAULT_RING_READ] && read_fault(nc))
 				continue;

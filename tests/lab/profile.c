@@ -103,8 +103,10 @@ static int open_samplers(void)
 
 static void enable(bool on)
 {
+	unsigned long request = on ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE;
+
 	for (unsigned int i = 0; i < profile.vm->n_vcpus; i++)
-		ioctl(profile.sampler[i].fd, on ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0);
+		ioctl(profile.sampler[i].fd, request, 0);
 }
 
 static int by_address(const void *a, const void *b)
@@ -337,7 +339,8 @@ static int verb(void *o, int argc, char **argv, char *answer, size_t n)
 		forget();
 		return 0;
 	}
-	snprintf(answer, n, "profile: commands are start NAME, stop, symbol ADDRESS NAME MODULE, forget");
+	snprintf(answer, n,
+		 "profile: commands are start NAME, stop, symbol ADDRESS NAME MODULE, forget");
 	return -EINVAL;
 }
 

@@ -144,7 +144,8 @@ int main(void)
 	check_run("a burst, then a quantum at a time", burst);
 	check_run("idle time earns a burst at most", idle_earns_no_more_than_a_burst);
 	check_run("what was served too much is owed", debt_is_paid);
-	check_run("a clock that stands or goes back gives nothing", a_clock_that_stands_gives_nothing);
+	check_run("a clock that stands or goes back gives nothing",
+		  a_clock_that_stands_gives_nothing);
 	check_run("a greedy guest gets the rate", rates);
 	return check_end();
 }

@@ -100,8 +100,9 @@ int main(int argc, char **argv)
 	/* Only now may this cost something. */
 	waiter_say("done ");
 	qsort(took, n, sizeof(*took), compare);
-	waiter_say("operations:%llu p50_ns:%llu p99_ns:%llu p999_ns:%llu cdf:[", (unsigned long long)n,
-		   part(took, n, 0.5), part(took, n, 0.99), part(took, n, 0.999));
+	waiter_say("operations:%llu p50_ns:%llu p99_ns:%llu p999_ns:%llu cdf:[",
+		   (unsigned long long)n, part(took, n, 0.5), part(took, n, 0.99),
+		   part(took, n, 0.999));
 	for (i = 0; i <= POINTS; i++)
 		waiter_say("%s[%d,%llu]", i ? "," : "", i * 100 / POINTS,
 			   part(took, n, (double)i / POINTS));
