@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The synthetic NIC against a small driver (test-netvsp.h), first a good one, then a hostile one.
- * NIC, RNDIS, rings, GPADLs and the echo backend are the lab's own, VMBus and loops stand-ins.
+ * The NIC, RNDIS, rings, GPADLs and the echo backend are the lab's, VMBus and loops stand-ins.
  */
 #include "test-netvsp.h"
 
