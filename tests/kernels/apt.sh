@@ -1,23 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2034,SC2154
 #
-# Private apt trees in the cache: signed metadata of the suites that the kernels, and the emulator,
-# come from, seen beside the system's own apt and never mixed with it. Mirrors are those that the
-# system's apt sources name; HVACCEL_MIRROR and HVACCEL_SECURITY_MIRROR stand in where they name no
-# Debian archive. Needs cache.sh.
+# A private apt tree in the cache: signed metadata of the suites the kernels come from, seen beside
+# the system's own apt and never mixed with it. Mirrors are those that the system's apt sources
+# name; HVACCEL_MIRROR and HVACCEL_SECURITY_MIRROR stand in where they name no Debian archive.
+# Needs cache.sh.
 
 apt_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 apt_tree=$cache/apt
-apt_part=kernels
 apt_fresh_minutes=360
-
-# apt_use kernels|emulator: the tree that the functions below work on. Each has only the suites it
-# wants, since bookworm-backports has kernels too, under the names of bookworm-security's.
-apt_use() {
-	apt_part=$1
-	apt_tree=$cache/apt
-	[ "$apt_part" = kernels ] || apt_tree=$cache/apt-$apt_part
-}
 
 # apt_mirror security|archive: prints the URI of that Debian archive.
 apt_mirror() {
@@ -52,7 +43,7 @@ apt_refresh() {
 	[ "${1:-}" = now ] || ! apt_fresh || return 0
 	archive=$(apt_mirror archive)
 	security=$(apt_mirror security)
-	cache_lock "${apt_tree##*/}"
+	cache_lock apt
 	# Another run may have done it while this one waited.
 	[ "${1:-}" = now ] || ! apt_fresh || {
 		cache_unlock
@@ -61,17 +52,10 @@ apt_refresh() {
 	mkdir -p "$apt_tree/state/lists/partial" "$apt_tree/cache/archives/partial" \
 		"$apt_tree/none" || die "$EX_SPACE" "cannot write below $apt_tree"
 	: >"$apt_tree/state/status"
-	case $apt_part in
-	kernels)
-		cat <<-EOF
-		deb [arch=amd64,arm64 signed-by=$apt_keyring] $security bookworm-security main
-		deb [arch=amd64,arm64 signed-by=$apt_keyring] $archive trixie-backports main
-		EOF
-		;;
-	emulator)
-		echo "deb [arch=amd64 signed-by=$apt_keyring] $archive bookworm-backports main"
-		;;
-	esac >"$apt_tree/sources.list"
+	cat >"$apt_tree/sources.list" <<-EOF
+	deb [arch=amd64,arm64 signed-by=$apt_keyring] $security bookworm-security main
+	deb [arch=amd64,arm64 signed-by=$apt_keyring] $archive trixie-backports main
+	EOF
 	cat >"$apt_tree/apt.conf" <<-EOF
 	Dir::State "$apt_tree/state";
 	Dir::State::status "$apt_tree/state/status";
@@ -108,13 +92,4 @@ apt_download() {
 		say "downloading $*"
 		logged "download" apt_private apt-get -q download "$@"
 	) || exit
-}
-
-# deb_unpack DIR: all .deb files of DIR into DIR, which they leave.
-deb_unpack() {
-	need dpkg-deb dpkg
-	for deb in "$1"/*.deb; do
-		logged "unpacking ${deb##*/}" dpkg-deb -x "$deb" "$1"
-		rm -f "$deb"
-	done
 }

@@ -46,6 +46,15 @@ cached() {
 	release=$(readlink "$cache/$1/$2" 2>/dev/null) && [ -d "$cache/$1/$release" ]
 }
 
+# deb_unpack DIR: all .deb files of DIR into DIR, which they leave.
+deb_unpack() {
+	need dpkg-deb dpkg
+	for deb in "$1"/*.deb; do
+		logged "unpacking ${deb##*/}" dpkg-deb -x "$deb" "$1"
+		rm -f "$deb"
+	done
+}
+
 # kernel_fetch VERSION: the kernel in the cache; sets $release.
 kernel_fetch() {
 	kernel_parse "$1"

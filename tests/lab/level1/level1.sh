@@ -64,8 +64,8 @@ level1_image() {
 }
 
 # level1_run JOB: boots the first level on JOB/in, which may hold links; leaves JOB/out. $counted,
-# $memory (of the guest, MB), $deadline (seconds), $gdb_port, $level1_vmlinux, $level1_initrd, $level1_qemu
-# and finish_child are the caller's. Fails when the level ended without
+# $memory (of the guest, MB), $deadline (seconds), $gdb_port, $level1_vmlinux, $level1_initrd and
+# finish_child are the caller's. Fails when the level ended without
 # handing back its results.
 level1_run() {
 	rm -rf "$1/out" "$1/out.tar"
@@ -104,7 +104,7 @@ level1_run() {
 	mkfifo "$job_directory/input" "$job_directory/live"
 	cat "$job_directory/live" &
 	live=$!
-	timeout -k 5 "$limit" "$level1_qemu" "$@" <>"$job_directory/input" \
+	timeout -k 5 "$limit" qemu-system-x86_64 "$@" <>"$job_directory/input" \
 		>"$job_directory/live" 2>"$job_directory/qemu.log" &
 	finish_child
 	wait "$live"
