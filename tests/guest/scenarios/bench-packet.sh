@@ -4,7 +4,7 @@
 #: cpus=1 deadline=240 guest=bench
 #: DRIVERS=hv_netvsc,hv_netvsc_accel,virtio_net PACKETS=20000
 #: PHASES=tx:64:1,tx:64:16,tx:1500:1,tx:1500:16,rx:64,rx:1500
-#: IO_DELAY=20 IO_RATE=1000000 RANGES=8 PROFILE=
+#: IO_DELAY=20 IO_RATE=1000000 RANGES=8 PROFILE= LATENCY=0
 #: --io-delay @IO_DELAY@
 #: --io-rate @IO_RATE@
 #: --net netvsc,id=net0,queues=@CPUS@,ranges=@RANGES@,backend=sink
@@ -49,6 +49,11 @@ phase() {
 
 for DRIVER in $(echo "$DRIVERS" | tr ',' ' '); do
 	export DRIVER
+	if [ "$LATENCY" = 1 ]; then
+		# histograms of the channels, whose price this tells
+		insert_ours hv_vmbus_accel
+		echo 1 >/sys/kernel/debug/hv_vmbus_accel/latency/enable
+	fi
 	measure_nics
 	drop_at_door "$sink"
 	drop_at_door "$source"
