@@ -23,6 +23,21 @@ tell() {
 	esac
 }
 
+# word_is NAME VALUE: in the lab's last answer.
+word_is() {
+	case " $answer " in
+	*" $1=$2 "*) ;;
+	*) return 1 ;;
+	esac
+}
+
+# word NAME: its value in the lab's last answer.
+word() {
+	for pair in $answer; do
+		[ "${pair%%=*}" != "$1" ] || echo "${pair#*=}"
+	done
+}
+
 # result NAME VALUE...: into the results of the run.
 result() {
 	tell "result $*"

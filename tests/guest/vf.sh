@@ -43,21 +43,6 @@ has_no_vf() {
 	! has_vf "$1"
 }
 
-# word_is NAME VALUE: in the lab's last answer.
-word_is() {
-	case " $answer " in
-	*" $1=$2 "*) ;;
-	*) return 1 ;;
-	esac
-}
-
-# word NAME: its value in the lab's last answer.
-word() {
-	for pair in $answer; do
-		[ "${pair%%=*}" != "$1" ] || echo "${pair#*=}"
-	done
-}
-
 # path_is vf|synthetic: which of the two receives, as the lab has it.
 path_is() {
 	tell "do net0 state" && word_is path "$1"

@@ -2,6 +2,7 @@
 /* The synthetic NIC as a device: options, opening and closing, control verbs, numbers. */
 #include "netvsp.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -114,7 +115,6 @@ static int op_open(struct vmbus_channel *ch, const uint8_t user[120])
 {
 	struct netvsp *dev = netvsp_of(ch->dev);
 	struct netvsp_channel *nc = dev->chan[ch->index];
-	unsigned int q, open = 0;
 
 	pthread_rwlock_wrlock(&dev->lock);
 	if (!ch->index) {
@@ -128,10 +128,8 @@ static int op_open(struct vmbus_channel *ch, const uint8_t user[120])
 	nc->freed_last = UINT32_MAX;
 	ch->opaque = nc;
 	nc->ch = ch;
-	for (q = 0; q < dev->n_queues; q++)
-		open += !!dev->chan[q]->ch;
 	/* Now the guest may use them all. */
-	if (ch->index && open == dev->n_queues)
+	if (ch->index)
 		nvsp_send_table(dev);
 	pthread_rwlock_unlock(&dev->lock);
 	return 0;
@@ -252,13 +250,24 @@ static int verb_state(struct netvsp *dev, char *answer, size_t n)
 	return 0;
 }
 
-/* What went over the synthetic path, whatever the backend counts. */
-static int verb_counters(struct netvsp *dev, char *answer, size_t n)
+/* What went over the synthetic path, whatever the backend counts; of one channel when it is named. */
+static int verb_counters(struct netvsp *dev, const char *channel, char *answer, size_t n)
 {
+	unsigned long first = 0, last = dev->opt.queues - 1;
 	uint64_t tx = 0, rx = 0;
-	unsigned int q;
+	unsigned long q;
+	char *end;
 
-	for (q = 0; q < dev->opt.queues; q++) {
+	if (channel) {
+		first = strtoul(channel, &end, 10);
+		if (!isdigit((unsigned char)*channel) || *end || first > last) {
+			snprintf(answer, n, "counters of channel '%s': it has 0 to %lu", channel,
+				 last);
+			return -EINVAL;
+		}
+		last = first;
+	}
+	for (q = first; q <= last; q++) {
 		tx += stat_read(&dev->chan[q]->stats.tx_packets);
 		rx += stat_read(&dev->chan[q]->stats.rx_packets);
 	}
@@ -288,12 +297,12 @@ static int verb(void *o, int argc, char **argv, char *answer, size_t n)
 		return verb_revoke(dev, !strcmp(argv[0], "revoke-recv"));
 	if (!strcmp(argv[0], "state"))
 		return verb_state(dev, answer, n);
-	if (!strcmp(argv[0], "counters"))
-		return verb_counters(dev, answer, n);
+	if (!strcmp(argv[0], "counters") && argc <= 2)
+		return verb_counters(dev, argc == 2 ? argv[1] : NULL, answer, n);
 	if (!strcmp(argv[0], dev->backend->ops->name))
 		return backend_verb(dev->backend, argc - 1, argv + 1, answer, n);
 	snprintf(answer, n,
-		 "link up|down, rescind [abrupt], reoffer, revoke-recv|-send, state, counters, %s",
+		 "link up|down, rescind [abrupt], reoffer, revoke-recv|-send, state, counters [CHANNEL], %s",
 		 dev->backend->ops->name);
 	return -EINVAL;
 }
@@ -411,6 +420,7 @@ static int parse_nvsp(struct device_args *args, uint32_t *version, char *err, si
 static int parse_options(struct device_args *args, struct netvsp_options *opt, char *err, size_t n)
 {
 	uint64_t queues = opt->queues, mtu = opt->mtu, ranges = opt->ranges;
+	uint64_t send_table = NETVSP_SEND_ALL;
 	int ret;
 
 	ret = args_mac(args, "mac", opt->mac, err, n);
@@ -420,6 +430,8 @@ static int parse_options(struct device_args *args, struct netvsp_options *opt, c
 		ret = args_u64(args, "mtu", 68, NETVSP_MTU_MAX, &mtu, err, n);
 	if (!ret)
 		ret = args_u64(args, "ranges", 1, NVSP_RANGES_MAX, &ranges, err, n);
+	if (!ret)
+		ret = args_u64(args, "send-table", 0, queues - 1, &send_table, err, n);
 	if (!ret)
 		ret = args_u64(args, "speed", 1, 400000, &opt->speed_mbps, err, n);
 	if (!ret)
@@ -439,6 +451,7 @@ static int parse_options(struct device_args *args, struct netvsp_options *opt, c
 	opt->queues = (unsigned int)queues;
 	opt->mtu = (uint32_t)mtu;
 	opt->ranges = (unsigned int)ranges;
+	opt->send_table = (unsigned int)send_table;
 	opt->name = args_str(args, "name", opt->name);
 	return ret;
 }
@@ -539,7 +552,7 @@ static void stop(struct vm *vm)
 const struct device_type netvsp_type = {
 	.option = "net",
 	.type = "netvsc",
-	.help = "id=,mac=,queues=N,mtu=N,nvsp-max=V,ranges=N,speed=MBPS,name=TEXT,backend=SPEC,\n"
+	.help = "id=,mac=,queues=N,mtu=N,nvsp-max=V,ranges=N,send-table=N,speed=MBPS,name=TEXT,backend=SPEC,\n"
 		"                csum=,udp-csum=,rx-csum=,lso=,rsc=,rss=on|off\n"
 		"                defaults: 1 queue, mtu 9000, 6.1, 8 ranges, 10000, all on, sink",
 	.create = create,

@@ -41,6 +41,7 @@ struct netvsp_vf;
 #define NETVSP_CONTROL_MAX     4096u /* longest RNDIS control message taken */
 #define NETVSP_REPLIES_MAX     256u /* that may wait for room in the guest */
 #define NETVSP_FRAGMENTS_MAX   128u /* sections of one coalesced frame */
+#define NETVSP_SEND_ALL	       UINT32_MAX /* no channel: the send indirection table names all */
 #define NETVSP_MTU_MAX	       9000u
 #define NETVSP_NO_FAULT	       FAULT_POINTS /* a reply that no fault can strike */
 
@@ -48,6 +49,8 @@ struct netvsp_vf;
  * struct netvsp_options - what the command line says of a NIC
  * @ranges: frames in one transfer page packet, at most
  * @tx_csum, @rx_csum, @lso, @rsc, @rss: offered at all
+ * @send_table: channel that every entry of the send indirection table names; none when it is not
+ *	one of @queues: then the entries name all in turn
  */
 struct netvsp_options {
 	uint8_t mac[6];
@@ -55,6 +58,7 @@ struct netvsp_options {
 	uint32_t mtu;
 	uint32_t nvsp_max;
 	unsigned int ranges;
+	unsigned int send_table;
 	uint64_t speed_mbps;
 	bool tx_csum;
 	bool udp_csum;
@@ -287,7 +291,12 @@ void netvsp_vf_dump(struct netvsp *dev, struct json_object *into);
 void nvsp_handle(struct netvsp_channel *nc, const void *msg, uint32_t len, uint64_t txid,
 		 bool wanted);
 
-/** nvsp_send_table() - send the send indirection table. Lock held. */
+/**
+ * nvsp_send_table() - send the send indirection table, once the guest has all its channels
+ * @dev: lock held
+ *
+ * When the last one opens, and after RSS is set: Linux fills in a table of its own in between.
+ */
 void nvsp_send_table(struct netvsp *dev);
 
 /** nvsp_drop_recv_buf() - let go of the receive buffer. Lock held for writing. */

@@ -189,8 +189,14 @@ void nvsp_send_table(struct netvsp *dev)
 	};
 	unsigned int i;
 
+	if (dev->n_queues < 2)
+		return;
+	for (i = 0; i < dev->n_queues; i++)
+		if (!dev->chan[i]->ch)
+			return;
 	for (i = 0; i < NVSP_SEND_TABLE_SIZE; i++)
-		table.entry[i] = i % dev->n_queues;
+		table.entry[i] = dev->opt.send_table < dev->n_queues ? dev->opt.send_table :
+								       i % dev->n_queues;
 	netvsp_reply(dev, FAULT_NETVSP_SEND_TABLE, NETVSP_INBAND, 0, &table, sizeof(table));
 }
 

@@ -263,6 +263,7 @@ static uint32_t set_rss(struct netvsp *dev, const uint8_t *in, uint32_t in_len)
 	}
 	dev->rss = rss;
 	netvsp_apply_rss(dev);
+	nvsp_send_table(dev);
 	return RNDIS_STATUS_SUCCESS;
 }
 
