@@ -250,7 +250,7 @@ static int verb_state(struct netvsp *dev, char *answer, size_t n)
 	return 0;
 }
 
-/* What went over the synthetic path, whatever the backend counts; of one channel when it is named. */
+/* What went over the synthetic path, whatever the backend counts; of one channel if named. */
 static int verb_counters(struct netvsp *dev, const char *channel, char *answer, size_t n)
 {
 	unsigned long first = 0, last = dev->opt.queues - 1;
@@ -552,7 +552,8 @@ static void stop(struct vm *vm)
 const struct device_type netvsp_type = {
 	.option = "net",
 	.type = "netvsc",
-	.help = "id=,mac=,queues=N,mtu=N,nvsp-max=V,ranges=N,send-table=N,speed=MBPS,name=TEXT,backend=SPEC,\n"
+	.help = "id=,mac=,queues=N,mtu=N,nvsp-max=V,ranges=N,send-table=N,speed=MBPS,"
+		"name=TEXT,backend=SPEC,\n"
 		"                csum=,udp-csum=,rx-csum=,lso=,rsc=,rss=on|off\n"
 		"                defaults: 1 queue, mtu 9000, 6.1, 8 ranges, 10000, all on, sink",
 	.create = create,
