@@ -552,8 +552,8 @@ static void stop(struct vm *vm)
 const struct device_type netvsp_type = {
 	.option = "net",
 	.type = "netvsc",
-	.help = "id=,mac=,queues=N,mtu=N,nvsp-max=V,ranges=N,send-table=N,speed=MBPS,"
-		"name=TEXT,backend=SPEC,\n"
+	.help = "id=,mac=,queues=N,mtu=N,nvsp-max=V,ranges=N,send-table=N,speed=MBPS,\n"
+		"                name=TEXT,backend=SPEC,\n"
 		"                csum=,udp-csum=,rx-csum=,lso=,rsc=,rss=on|off\n"
 		"                defaults: 1 queue, mtu 9000, 6.1, 8 ranges, 10000, all on, sink",
 	.create = create,
