@@ -21,42 +21,12 @@
 #include "backend.h"
 #include "check.h"
 #include "offload.h"
+#include "test-stats.h"
 #include "wire.h"
 
 static const uint8_t mac[6] = { 0x02, 0, 0, 0, 0, 0x01 };
 static struct frame frames[256];
 static char err[256];
-
-/* Where backend_dump() puts its numbers: only their sum is of interest here. */
-static uint64_t dumped;
-
-void stats_put(struct json_object *into, const char *key, uint64_t value)
-{
-	dumped += value;
-}
-
-void stats_put_stat(struct json_object *into, const char *key, const stat_t *s)
-{
-	dumped += stat_read(s);
-}
-
-void stats_put_text(struct json_object *into, const char *key, const char *text)
-{
-	CHECK(*key && *text);
-}
-
-struct json_object *stats_put_object(struct json_object *into, const char *key)
-{
-	return into;
-}
-
-struct json_object *stats_put_array(struct json_object *into, const char *key)
-{
-	struct json_object *array = json_object_new_array();
-
-	json_object_object_add(into, key, array);
-	return array;
-}
 
 static void dump(struct backend *be)
 {

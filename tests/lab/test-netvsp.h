@@ -21,6 +21,7 @@
 #include "netvsp-vf.h"
 #include "netvsp.h"
 #include "options.h"
+#include "test-stats.h"
 #include "vm.h"
 
 #define MEMORY	  (16u << 20)
@@ -195,37 +196,6 @@ int control_register(struct vm *v, const char *object,
 	verb = fn;
 	verb_of = o;
 	return 0;
-}
-
-void stats_add_source(struct vm *v, const char *name,
-		      void (*dump)(void *o, struct json_object *into), void *o)
-{
-}
-
-void stats_event(struct vm *v, const char *source, const char *fmt, ...)
-{
-}
-
-void stats_put(struct json_object *into, const char *key, uint64_t value)
-{
-}
-
-void stats_put_stat(struct json_object *into, const char *key, const stat_t *s)
-{
-}
-
-void stats_put_text(struct json_object *into, const char *key, const char *text)
-{
-}
-
-struct json_object *stats_put_object(struct json_object *into, const char *key)
-{
-	return NULL;
-}
-
-struct json_object *stats_put_array(struct json_object *into, const char *key)
-{
-	return NULL;
 }
 
 /* The driver's side of the rings. */

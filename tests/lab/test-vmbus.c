@@ -17,6 +17,7 @@
 #include "hyperv.h"
 #include "log.h"
 #include "options.h"
+#include "test-stats.h"
 #include "vm.h"
 #include "vmbus.h"
 
@@ -189,32 +190,6 @@ int hv_doorbell(struct vm *v, uint32_t conn, int eventfd, bool assign)
 	CHECK(assign != !!doorbell_of[relid], "doorbell %#x", conn);
 	doorbell_of[relid] = assign ? conn : 0;
 	return 0;
-}
-
-void stats_add_source(struct vm *v, const char *name,
-		      void (*dump)(void *o, struct json_object *into), void *o)
-{
-}
-
-void stats_event(struct vm *v, const char *source, const char *fmt, ...)
-{
-}
-
-void stats_put(struct json_object *into, const char *key, uint64_t value)
-{
-}
-
-void stats_put_stat(struct json_object *into, const char *key, const stat_t *s)
-{
-}
-
-void stats_put_text(struct json_object *into, const char *key, const char *text)
-{
-}
-
-struct json_object *stats_put_object(struct json_object *into, const char *key)
-{
-	return NULL;
 }
 
 /* The device behind the bus. */

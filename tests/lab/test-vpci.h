@@ -19,6 +19,7 @@
 #include "hyperv.h"
 #include "log.h"
 #include "options.h"
+#include "test-stats.h"
 #include "vcpu.h"
 #include "vm.h"
 #include "vpci.h"
@@ -231,35 +232,6 @@ void log_warn(const char *fmt, ...)
 void log_fatal(enum exit_status status, const char *fmt, ...)
 {
 	abort();
-}
-
-void stats_event(struct vm *m, const char *source, const char *fmt, ...)
-{
-}
-
-void stats_put(struct json_object *into, const char *key, uint64_t value)
-{
-}
-
-void stats_put_stat(struct json_object *into, const char *key, const stat_t *s)
-{
-}
-
-void stats_put_text(struct json_object *into, const char *key, const char *text)
-{
-}
-
-struct json_object *stats_put_object(struct json_object *into, const char *key)
-{
-	return into;
-}
-
-struct json_object *stats_put_array(struct json_object *into, const char *key)
-{
-	struct json_object *array = json_object_new_array();
-
-	json_object_object_add(into, key, array);
-	return array;
 }
 
 /* --- VMBus --- */
