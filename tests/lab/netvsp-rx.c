@@ -16,7 +16,11 @@ struct transfer {
 	struct vmbus_transfer_range range[NVSP_RSC_RANGES_MAX];
 } __attribute__((packed));
 
-/* struct batch - frames for one channel; lives on the stack of netvsp_rx_run() */
+/*
+ * struct batch - frames for one channel; lives on the stack of netvsp_rx_run()
+ * @head: RNDIS header of the last whole frame, @head_len bytes (0: none yet), made for what follows:
+ *	the next one's mostly differs in length and hash only
+ */
 struct batch {
 	struct netvsp_channel *nc;
 	uint32_t section[SECTIONS_MAX]; /* taken and not used yet: [at, n) */
@@ -25,6 +29,10 @@ struct batch {
 	uint32_t used[NVSP_RSC_RANGES_MAX]; /* sections of the transfer */
 	uint32_t n_used;
 	uint32_t packets, bytes; /* in the transfer */
+	uint8_t head[HEAD_MAX] __attribute__((aligned(8)));
+	uint32_t head_len;
+	uint32_t head_csum, head_vlan;
+	bool head_hash;
 	struct transfer t;
 };
 
@@ -197,6 +205,30 @@ static uint32_t build_head(struct batch *b, const struct frame *f, uint32_t data
 	return len;
 }
 
+/* Header of a whole frame, in @b->head: as the last one's, but for length and hash, where it can be. */
+static uint32_t plain_head(struct batch *b, const struct frame *f)
+{
+	const struct netvsp *dev = b->nc->dev;
+	struct rndis_packet *p = (struct rndis_packet *)b->head;
+	uint32_t csum = csum_value(dev, f), vlan = f->vlan ? 1u << 16 | f->vlan_tci : 0;
+	bool hash = f->hash_type && dev->rss.types;
+
+	if (!b->head_len || b->head_csum != csum || b->head_vlan != vlan || b->head_hash != hash ||
+	    fault_armed[FAULT_RNDIS_PACKET] || fault_armed[FAULT_RNDIS_PPI]) {
+		b->head_csum = csum;
+		b->head_vlan = vlan;
+		b->head_hash = hash;
+		b->head_len = build_head(b, f, f->len, 0, csum, b->head);
+		return b->head_len;
+	}
+	p->data_bytes = f->len;
+	p->h.len = b->head_len + f->len;
+	/* The hash is the last info. */
+	if (hash)
+		memcpy(b->head + b->head_len - sizeof(f->hash), &f->hash, sizeof(f->hash));
+	return b->head_len;
+}
+
 /* Copies one message into the next section and makes it a range of the transfer. */
 static void add_range(struct batch *b, const uint8_t *head, uint32_t head_len,
 		      const struct frame *f, uint32_t start, uint32_t len)
@@ -208,10 +240,13 @@ static void add_range(struct batch *b, const uint8_t *head, uint32_t head_len,
 		.bytes = head_len + len,
 		.offset = (uint32_t)off,
 	};
+	uint32_t there = range.bytes;
+	uint8_t *to;
 
-	if (recv->gpadl->flat) {
-		memcpy(recv->gpadl->flat + off, head, head_len);
-		copy_pieces(recv->gpadl->flat + off + head_len, f, start, len);
+	to = gpadl_range(recv->gpadl, off, &there);
+	if (to && there == range.bytes) {
+		memcpy(to, head, head_len);
+		copy_pieces(to + head_len, f, start, len);
 	} else {
 		copy_flat(recv, off, head, head_len);
 		copy_frame(recv, off + head_len, f, start, len);
@@ -320,15 +355,12 @@ static const struct frame *with_csum(const struct frame *f, struct frame *whole,
 static void add_plain(struct batch *b, const struct frame *f)
 {
 	const struct netvsp *dev = b->nc->dev;
-	uint8_t head[HEAD_MAX] __attribute__((aligned(8)));
-	uint32_t csum;
 
 	if (f->len > dev->mtu + FRAME_LEN_MIN + 4 || f->len > section_room(dev)) {
 		stat_inc(&b->nc->stats.rx_too_long);
 		return;
 	}
-	csum = csum_value(dev, f);
-	add_range(b, head, build_head(b, f, f->len, 0, csum, head), f, 0, f->len);
+	add_range(b, b->head, plain_head(b, f), f, 0, f->len);
 	b->packets++;
 	b->bytes += f->len;
 }
@@ -430,6 +462,7 @@ static void deliver(struct netvsp *dev, unsigned int index, const struct frame *
 	b.at = 0;
 	b.n = 0;
 	b.n_used = 0;
+	b.head_len = 0;
 	b.packets = 0;
 	b.bytes = 0;
 	pthread_mutex_lock(&nc->ch->out_lock);
