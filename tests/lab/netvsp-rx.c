@@ -558,33 +558,44 @@ static void distribute(struct netvsp_channel *nc, unsigned int n)
 		deliver(dev, (unsigned int)__builtin_ctzll(touched), nc->rx, where, n);
 }
 
+/* Frames, at most @all, that make a turn worth it: fewer are left for when there is room for more. */
+static uint32_t worth(uint32_t all)
+{
+	uint32_t least = all / 8 < NETVSP_BATCH / 2 ? all / 8 : NETVSP_BATCH / 2;
+
+	return least ? least : 1;
+}
+
 /* How many frames of any kind the guest can take now; 0 = it will ring when it can. */
 static unsigned int room(struct netvsp_channel *nc)
 {
 	struct netvsp *dev = nc->dev;
 	struct vmbus_channel *ch = nc->ch ? nc->ch : dev->chan[0]->ch;
-	uint32_t per_frame = 1, bytes, n_free, n;
+	uint32_t per_frame = 1, bytes, n_free, n, least_free;
 	bool fits;
 
 	if (dev->rsc4 || dev->rsc6)
 		per_frame = (FRAME_LEN_MAX + section_room(dev) - 1) / section_room(dev);
 	bytes = (uint32_t)sizeof(struct vmbus_transfer_pages) + 8 * per_frame + NVSP_BYTES +
 		VMBUS_TRAILER;
+	least_free = worth(dev->recv.count / per_frame);
 	pthread_mutex_lock(&ch->out_lock);
 	ring_out_begin(&ch->out);
 	n = ch->out.free / bytes;
 	n_free = __atomic_load_n(&dev->recv.n_free, __ATOMIC_RELAXED) / per_frame;
-	if (n < 2 || !n_free) {
+	/* The ring is never filled to the last byte: one frame fewer than fit. */
+	if (n < 1 + worth(ch->out.r.size / bytes) || n_free < least_free) {
 		stat_inc(&nc->stats.rx_stalls);
 		__atomic_fetch_or(&dev->rx_stalled, 1ull << nc->index, __ATOMIC_ACQ_REL);
-		fits = n >= 2 || ring_out_want(&ch->out, ch->out.r.size / 8);
+		fits = n >= 1 + worth(ch->out.r.size / bytes) ||
+		       ring_out_want(&ch->out, ch->out.r.size / 8);
 		n_free = __atomic_load_n(&dev->recv.n_free, __ATOMIC_ACQUIRE) / per_frame;
-		n = fits && n_free ? 2 : 0;
+		n = fits && n_free >= least_free ? 2 : 0;
 	}
 	pthread_mutex_unlock(&ch->out_lock);
-	n--; /* the ring is never filled to the last byte */
-	if (n == UINT32_MAX)
+	if (!n)
 		return 0;
+	n--;
 	if (n > n_free)
 		n = n_free;
 	return n < NETVSP_BATCH ? n : NETVSP_BATCH;

@@ -116,8 +116,9 @@ static void starved(void)
 			ranges += t->n;
 		}
 	}
-	CHECK(dev->recv.n_free == 0 && ranges == dev->recv.count, "%u of %u", ranges,
-	      dev->recv.count);
+	/* The last few are not worth a turn. */
+	CHECK(dev->recv.n_free < NETVSP_BATCH / 2 && ranges == dev->recv.count - dev->recv.n_free,
+	      "%u of %u", ranges, dev->recv.count);
 	CHECK(dev->chan[0]->stats.rx_stalls.v > 0);
 	for (i = 0; i < n_held; i++) {
 		release(held[i]);
