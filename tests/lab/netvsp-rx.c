@@ -18,8 +18,8 @@ struct transfer {
 
 /*
  * struct batch - frames for one channel; lives on the stack of netvsp_rx_run()
- * @head: RNDIS header of the last whole frame, @head_len bytes (0: none yet), made for what follows:
- *	the next one's mostly differs in length and hash only
+ * @head: RNDIS header of the last whole frame, @head_len bytes (0: none yet): the next one's mostly
+ *	differs in length and hash only
  */
 struct batch {
 	struct netvsp_channel *nc;
@@ -205,7 +205,7 @@ static uint32_t build_head(struct batch *b, const struct frame *f, uint32_t data
 	return len;
 }
 
-/* Header of a whole frame, in @b->head: as the last one's, but for length and hash, where it can be. */
+/* Header of a whole frame, in @b->head: the last one's with another length and hash if it can be. */
 static uint32_t plain_head(struct batch *b, const struct frame *f)
 {
 	const struct netvsp *dev = b->nc->dev;
@@ -558,7 +558,7 @@ static void distribute(struct netvsp_channel *nc, unsigned int n)
 		deliver(dev, (unsigned int)__builtin_ctzll(touched), nc->rx, where, n);
 }
 
-/* Frames, at most @all, that make a turn worth it: fewer are left for when there is room for more. */
+/* Frames, at most @all, that make a turn worth it: fewer wait until there is room for more. */
 static uint32_t worth(uint32_t all)
 {
 	uint32_t least = all / 8 < NETVSP_BATCH / 2 ? all / 8 : NETVSP_BATCH / 2;
