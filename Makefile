@@ -18,7 +18,9 @@ moddir = $(INSTALL_MOD_PATH)/lib/modules/$(release)/$(INSTALL_MOD_DIR)
 depmod = [ ! -f '$(INSTALL_MOD_PATH)/lib/modules/$(release)/modules.builtin' ] || \
 	depmod $(if $(INSTALL_MOD_PATH),-b '$(INSTALL_MOD_PATH)') '$(release)'
 dkmsdir = $(DESTDIR)/usr/src/$(package)-$(version)
+# What DKMS gets; and what the source tarball holds, nothing else leaves the house.
 dkmsfiles = COPYING Kbuild Makefile dkms.conf compat include netvsc-accel vmbus
+distfiles = $(dkmsfiles) README.md docs packaging tests tools
 
 # The release that KDIR is for, whatever KVER says.
 utsrelease = $(KDIR)/include/generated/utsrelease.h
@@ -97,6 +99,14 @@ dkms: ## register this source with DKMS, then build and install it for KVER
 	rm -rf '$(dkmsdir)/compat/generated'
 	[ -n '$(DESTDIR)' ] || { dkms add -m $(package) -v $(version) && \
 		dkms install -m $(package) -v $(version) -k '$(KVER)'; }
+
+.PHONY: distfiles
+distfiles:
+	@echo $(distfiles)
+
+.PHONY: dist
+dist: ## make the source tarball and its release notes in build/dist, of the last commit
+	@packaging/dist '$(package)-$(version)' build/dist $(distfiles)
 
 .PHONY: clean
 clean: ## remove what was built
