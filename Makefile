@@ -108,6 +108,26 @@ distfiles:
 dist: ## make the source tarball and its release notes in build/dist, of the last commit
 	@packaging/dist '$(package)-$(version)' build/dist $(distfiles)
 
+# KERNELS="RELEASE=HEADERS ..." for other kernels than KVER; KEY= CERT= sign. The name of a kernel may
+# have a dash, its folder none of = and spaces.
+rpmkernels = $(foreach kernel,$(or $(KERNELS),$(release)=$(KDIR)),--kernel $(subst =, ,$(kernel)))
+rpmsign = $(if $(KEY),--define 'sign_key $(abspath $(KEY))' --define 'sign_cert $(abspath $(CERT))')
+
+.PHONY: rpm
+rpm: dist ## make RPMs of the command and of the modules for KVER in build/rpm; KEY= CERT= sign
+	packaging/rpm/build 'build/dist/$(package)-$(version).tar.gz' build/rpm --user $(rpmkernels) \
+		$(rpmsign) $(RPMBUILD_OPTIONS)
+
+.PHONY: deb
+deb: dist ## make Debian packages of the command and for DKMS in build/deb
+	packaging/debian/build 'build/dist/$(package)-$(version).tar.gz' build/deb
+
+.PHONY: sign
+sign: ## sign the modules that were built for KVER with KEY= CERT=, where they are
+	@[ -n '$(KEY)' ] && [ -n '$(CERT)' ] || { echo 'sign: KEY= and CERT= are wanted' >&2; exit 2; }
+	packaging/modules sign --kdir '$(KDIR)' --key '$(KEY)' --cert '$(CERT)' \
+		$$(packaging/modules files | sed 's/$$/.ko/')
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf build

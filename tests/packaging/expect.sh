@@ -20,7 +20,7 @@ skip() {
 
 # missed NAME: what the step said, and that it went wrong
 missed() {
-	sed 's/^/     /' "$work/step" | tail -n 15
+	sed 's/^/     /' "$work/step" | tail -n 40
 	echo "FAIL $1"
 	echo "$1" >>"$failures"
 }
