@@ -244,16 +244,19 @@ for image in "$root/boot/initrd.img-$kernel" "$root/boot/initramfs-$kernel.img" 
 	[ -n "$held" ] || tell initramfs "$image holds none, none is needed"
 done
 
-# The NICs, and who decides at the next boot. Nothing here fails.
+# The NICs, and who has each after the boot: hvaccel switch leaves a rule of udev's. Nothing here fails.
+grep -ls hv_netvsc_accel "$root"/etc/udev/rules.d/*.rules >"$work/rules" || :
 if [ -z "$root" ]; then
-	later='the in-tree driver'
-	! grep -qs hv_netvsc_accel /etc/udev/rules.d/*.rules || later='as /etc/udev/rules.d says'
 	for device in /sys/bus/vmbus/devices/*; do
 		[ "$(cat "$device/class_id" 2>/dev/null)" = '{f8615163-df3e-46c5-913f-f2d2f965ed0e}' ] ||
 			continue
 		interface=$(ls "$device/net" 2>/dev/null || :)
 		driver=$(readlink "$device/driver" || :)
+		later=hv_netvsc
+		! xargs -r grep -ls "${device##*/}" <"$work/rules" | grep -q . || later=hv_netvsc_accel
 		tell nic "${interface:-${device##*/}}: now ${driver##*/}, after a boot $later"
 	done
+else
+	tell nic "$(wc -l <"$work/rules") given to hv_netvsc_accel by a udev rule"
 fi
 leave

@@ -25,26 +25,26 @@ missed() {
 	echo "$1" >>"$failures"
 }
 
-# expect NAME COMMAND...: the command succeeds
-expect() {
-	step=$1
-	shift
-	if "$@" >"$work/step" 2>&1 </dev/null; then
+# ends SUCCESS|FAILURE NAME COMMAND...: the command ends like that
+ends() {
+	wanted=$1 step=$2 got=success
+	shift 2
+	"$@" >"$work/step" 2>&1 </dev/null || got=failure
+	if [ "$got" = "$wanted" ]; then
 		echo "ok   $step"
 	else
 		missed "$step"
 	fi
 }
 
+# expect NAME COMMAND...: the command succeeds
+expect() {
+	ends success "$@"
+}
+
 # refuse NAME COMMAND...: the command fails
 refuse() {
-	step=$1
-	shift
-	if "$@" >"$work/step" 2>&1 </dev/null; then
-		missed "$step"
-	else
-		echo "ok   $step"
-	fi
+	ends failure "$@"
 }
 
 # refuse_saying NAME PATTERN COMMAND...: it fails, and says so in words that match

@@ -37,7 +37,7 @@ phony() {
 # root_make DIR: a root with a shell and kmod
 root_make() {
 	base=$work/base
-	mkdir -p "$base/usr/bin" "$base/usr/sbin" "$base/usr/lib64" "$base/boot" "$base/proc" "$base/tmp" \
+	mkdir -p "$base/etc" "$base/usr/bin" "$base/usr/sbin" "$base/usr/lib64" "$base/boot" "$base/proc" "$base/tmp" \
 		"$base/usr/lib/depmod.d" "$base/usr/lib/kernel/install.d" "$base/usr/libexec" \
 		"$base/usr/share/doc" "$base/usr/share/licenses" "$base/usr/share/man/man8" "$base/var/tmp" \
 		"$base/usr/src" "$base/usr/share/bash-completion/completions"
