@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154
 # With signatures enforced and /usr read-only a system extension brings the modules, nothing else does.
-#: cpus=1 deadline=240 append=module.sig_enforce=1 prepare=packaging/guest
+#: cpus=1 deadline=240 VERITY=yes append=module.sig_enforce=1 prepare=packaging/guest
 #: --net @nic@,id=net0,backend=sink
 
 # refused FILE NAME: the kernel must not take it
@@ -32,9 +32,12 @@ done
 printf 'ID=lab\nVERSION_ID=1\n' >/etc/os-release
 mkdir -p /run/extensions
 cp /lab/extension/* /run/extensions/
+[ "$VERITY" = yes ] || rm /run/extensions/hvaccel.verity /run/extensions/hvaccel.roothash*
 mount -o bind /usr /usr
 mount -o remount,bind,ro /usr || fail "cannot make /usr read-only"
 ! touch /usr/written 2>/dev/null || fail "/usr can be written"
+# As systemd has it: what is mounted in its children's namespaces comes back to ours.
+mount --make-rshared / || fail "cannot share mounts"
 release=$(uname -r)
 before=$(cat "/usr/lib/modules/$release/modules."* | sha256sum)
 # systemd waits for udev to have seen the loop device.
@@ -52,10 +55,11 @@ DM_DISABLE_UDEV=1 SYSTEMD_LOG_LEVEL=debug timeout 60 systemd-sysext merge >/tmp/
 	fail "the extension hides the system's lists of modules"
 ! touch /usr/written 2>/dev/null || fail "/usr can be written"
 
-# Every block is checked on its way, against a root hash that the kernel's own key has signed.
-dmesg | grep -i verity | tail -n 3
-grep -q 'verity' /tmp/merge.log || fail "merged without dm-verity"
-[ -n "$(ls /sys/block/dm-*/dm/name 2>/dev/null)" ] || fail "no verity device"
+# With VERITY=no the image alone; else every block is checked against the root hash beside it.
+if [ "$VERITY" = yes ]; then
+	ls /sys/block/dm-*/dm/name >/dev/null 2>&1 || fail "merged without dm-verity"
+	result verity "$(cat /sys/block/dm-*/dm/name)"
+fi
 
 /usr/lib/hvaccel/load || fail "the extension's modules do not load"
 for file in /usr/lib/modules/"$release"/extra/hvaccel/*.ko; do
