@@ -18,13 +18,23 @@ moddir = $(INSTALL_MOD_PATH)/lib/modules/$(release)/$(INSTALL_MOD_DIR)
 depmod = [ ! -f '$(INSTALL_MOD_PATH)/lib/modules/$(release)/modules.builtin' ] || \
 	depmod $(if $(INSTALL_MOD_PATH),-b '$(INSTALL_MOD_PATH)') '$(release)'
 dkmsdir = $(DESTDIR)/usr/src/$(package)-$(version)
+# What DKMS gets; and what the source tarball holds, nothing else leaves the house.
 dkmsfiles = COPYING Kbuild Makefile dkms.conf compat include netvsc-accel vmbus
+distfiles = $(dkmsfiles) README.md docs packaging tests tools
 
 # The release that KDIR is for, whatever KVER says.
 utsrelease = $(KDIR)/include/generated/utsrelease.h
 release = $(or $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(utsrelease)' 2>/dev/null),$(KVER))
 
-kbuild = $(MAKE) -C '$(KDIR)' M='$(CURDIR)' KBUILD_EXTRA_SYMBOLS=
+# The kernel's own compiler. gcc is left to kbuild, which Debian's headers tell its version; a kernel
+# that clang built wants the whole of LLVM.
+config = $(KDIR)/include/config/auto.conf
+llvm = $(if $(LLVM),,$(shell ! grep -qs '^CONFIG_CC_IS_CLANG=y' '$(config)' || echo LLVM=1))
+compiler-missing = compiler=$$(sed -n 's/^CONFIG_CC_VERSION_TEXT="*\([^ "]*\).*/\1/p' '$(config)'); \
+	command -v "$${compiler:-make}" >/dev/null || echo "hvaccel: kernel $(release) was built with" \
+		"$$compiler, which is not installed" >&2
+
+kbuild = $(MAKE) -C '$(KDIR)' M='$(CURDIR)' KBUILD_EXTRA_SYMBOLS= $(llvm)
 
 .DEFAULT_GOAL := modules
 
@@ -35,7 +45,7 @@ help: ## list the targets
 
 .PHONY: modules
 modules: headers-exist ## build the kernel modules for KVER (default: the running kernel)
-	+$(kbuild) modules
+	+$(kbuild) modules || { $(compiler-missing); exit 1; }
 
 .PHONY: demo
 demo: ## run hv_netvsc and hv_netvsc_accel side by side on a Hyper-V host of our own
@@ -93,10 +103,69 @@ dkms: ## register this source with DKMS, then build and install it for KVER
 	rm -rf '$(dkmsdir)'
 	mkdir -p '$(dkmsdir)'
 	cp -r $(dkmsfiles) '$(dkmsdir)'
-	find '$(dkmsdir)' -name '*.o' -o -name '*.ko' -o -name '*.mod*' -o -name '.*.cmd' | xargs -r rm -f
+	find '$(dkmsdir)' -name '*.o' -o -name '*.ko' -o -name '*.mod*' -o -name '.*.cmd' -o -name '.*.d' \
+		-o -name modules.order -o -name Module.symvers | xargs -r rm -f
 	rm -rf '$(dkmsdir)/compat/generated'
 	[ -n '$(DESTDIR)' ] || { dkms add -m $(package) -v $(version) && \
 		dkms install -m $(package) -v $(version) -k '$(KVER)'; }
+
+.PHONY: distfiles
+distfiles:
+	@echo $(distfiles)
+
+.PHONY: dist
+dist: ## make the source tarball and its release notes in build/dist, of the last commit
+	@packaging/dist '$(package)-$(version)' build/dist $(distfiles)
+
+# KERNELS="RELEASE=HEADERS ..." for other kernels than KVER; KEY= CERT= sign. The name of a kernel may
+# have a dash, its folder none of = and spaces.
+rpmkernels = $(foreach kernel,$(or $(KERNELS),$(release)=$(KDIR)),--kernel $(subst =, ,$(kernel)))
+rpmsign = $(if $(KEY),--define 'sign_key $(abspath $(KEY))' --define 'sign_cert $(abspath $(CERT))')
+
+.PHONY: rpm
+rpm: dist ## make RPMs of the command and of the modules for KVER in build/rpm; KEY= CERT= sign
+	packaging/rpm/build 'build/dist/$(package)-$(version).tar.gz' build/rpm --user $(rpmkernels) \
+		$(rpmsign) $(RPMBUILD_OPTIONS)
+
+.PHONY: deb
+deb: dist ## make Debian packages of the command and for DKMS in build/deb
+	packaging/debian/build 'build/dist/$(package)-$(version).tar.gz' build/deb
+
+# What is made of built modules. The time in them is the last commit's, where there is one.
+epoch = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null))
+signing = $(if $(KEY),--key '$(KEY)' --cert '$(CERT)')
+
+.PHONY: sysext
+sysext: modules ## make a system extension for KVER in build/sysext; KEY= CERT= sign, FORMAT=erofs
+	SOURCE_DATE_EPOCH='$(epoch)' packaging/sysext/build --kdir '$(KDIR)' --to build/sysext \
+		$(signing) $(if $(FORMAT),--format '$(FORMAT)') $(if $(OS),--os $(OS))
+
+.PHONY: kmm
+kmm: modules ## make an image for Kubernetes KMM in build/kmm; IMAGE=REPOSITORY, KEY= CERT= sign
+	@[ -n '$(IMAGE)' ] || { echo 'kmm: IMAGE=REPOSITORY is wanted' >&2; exit 2; }
+	SOURCE_DATE_EPOCH='$(epoch)' packaging/kmm/build --kdir '$(KDIR)' --to build/kmm \
+		--image '$(IMAGE)' $(signing)
+
+.PHONY: azurelinux
+azurelinux: ## make the files for Azure Linux's own builds in build/azurelinux
+	SOURCE_DATE_EPOCH='$(epoch)' packaging/azurelinux/make build/azurelinux
+
+.PHONY: sbom
+sbom: dist ## make the SPDX bill of materials of the tarball in build/dist, and its sum
+	packaging/sbom 'build/dist/$(package)-$(version).tar.gz' >'build/dist/$(package)-$(version).spdx.json'
+	cd build/dist && sha256sum $(package)-$(version).* >SHA256SUMS
+
+.PHONY: provenance
+provenance: modules ## state how the modules for KVER were made, in build/provenance.json
+	rm -rf build/provenance && packaging/modules stage --plain --kdir '$(KDIR)' --to build/provenance
+	SOURCE_DATE_EPOCH='$(epoch)' packaging/provenance --kdir '$(KDIR)' --dir build/provenance \
+		>build/provenance.json
+
+.PHONY: sign
+sign: ## sign the modules that were built for KVER with KEY= CERT=, where they are
+	@[ -n '$(KEY)' ] && [ -n '$(CERT)' ] || { echo 'sign: KEY= and CERT= are wanted' >&2; exit 2; }
+	packaging/modules sign --kdir '$(KDIR)' --key '$(KEY)' --cert '$(CERT)' \
+		$$(packaging/modules files | sed 's/$$/.ko/')
 
 .PHONY: clean
 clean: ## remove what was built

@@ -11,6 +11,8 @@ static const struct {
 	const char *what;
 } command[] = {
 	{ "placement", placement_main, "which processor each VMBus channel interrupts" },
+	{ "preflight", external_main, "are the modules ready for the kernel that is booted next" },
+	{ "report", external_main, "collect what a bug report wants, without names and addresses" },
 };
 
 #define COMMANDS (sizeof(command) / sizeof(command[0]))

@@ -17,4 +17,11 @@ enum status {
 /** placement_main() - `hvaccel placement`; arguments from its own name on */
 int placement_main(int argc, char **argv);
 
+/**
+ * external_main() - a command that is a program of its own, with its name and arguments
+ *
+ * Return: does not, unless the program is not there.
+ */
+int external_main(int argc, char **argv);
+
 #endif
