@@ -205,7 +205,7 @@ static uint32_t build_head(struct batch *b, const struct frame *f, uint32_t data
 	return len;
 }
 
-/* Header of a whole frame, in @b->head: the last one's with another length and hash if it can be. */
+/* Header of a whole frame, in @b->head: the last one's with another length and hash if it can. */
 static uint32_t plain_head(struct batch *b, const struct frame *f)
 {
 	const struct netvsp *dev = b->nc->dev;
