@@ -10,6 +10,7 @@ static const struct {
 	int (*main)(int argc, char **argv);
 	const char *what;
 } command[] = {
+	{ "status", status_main, "which path carries each NIC's traffic, and why not the VF" },
 	{ "placement", placement_main, "which processor each VMBus channel interrupts" },
 };
 

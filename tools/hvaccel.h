@@ -11,10 +11,15 @@ enum status {
 	STATUS_FAILED = 1, /* something was refused; named on stderr */
 	STATUS_USAGE = 2,
 	STATUS_ABSENT = 3, /* nothing here to work on: no VMBus */
-	STATUS_CHANGES = 4, /* placement --check: what is set is not what the policy says */
+	STATUS_CHANGES = 4, /* --check, topo check: what is there is not what should be */
+	STATUS_SYNTHETIC = 5, /* status: the synthetic path carries, the host offers no VF */
+	STATUS_DEGRADED = 6, /* status: a VF is there, or should be, and does not carry */
 };
 
 /** placement_main() - `hvaccel placement`; arguments from its own name on */
 int placement_main(int argc, char **argv);
+
+/** status_main() - `hvaccel status`; likewise */
+int status_main(int argc, char **argv);
 
 #endif

@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "hvaccel.h"
+#include "memory.h"
 #include "sysfs.h"
 
 #define DEVICES  "/sys/bus/vmbus/devices"
@@ -81,15 +82,6 @@ struct options {
 	bool check;
 	struct cpus exclude;
 };
-
-static void *must(void *memory)
-{
-	if (!memory) {
-		fprintf(stderr, "hvaccel: out of memory\n");
-		exit(STATUS_FAILED);
-	}
-	return memory;
-}
 
 /* A list that cannot be read would let channels onto processors that nobody may disturb. */
 static int read_list(struct cpus *cpus, const char *name)

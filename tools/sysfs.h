@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #define CPUS_MAX 1024
 
@@ -17,6 +18,15 @@ struct cpus {
 
 /** sysfs_root() - look below @dir instead of /; set once, before anything is read */
 void sysfs_root(const char *dir);
+
+/** sysfs_saved() - is it a saved tree that is looked at? */
+bool sysfs_saved(void);
+
+/** sysfs_open() - a file below the root for reading, or NULL and errno */
+FILE *sysfs_open(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** sysfs_exists() - is there such a file or directory? */
+bool sysfs_exists(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /**
  * sysfs_read() - the first line of a file
@@ -55,6 +65,15 @@ void sysfs_list_free(char **names);
 
 /** sysfs_link() - last part of where a symbolic link points, "" where there is none */
 void sysfs_link(char *name, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/**
+ * sysfs_real() - a path without symbolic links, from the root on
+ * @path: filled; "" where there is none
+ * @size: room in @path
+ * @fmt: path below the root
+ */
+void sysfs_real(char *path, size_t size, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /** cpus_parse() - "0-3,8" into a set; false when it is no such list or names a number too high */
