@@ -11,6 +11,9 @@ static const struct {
 	const char *what;
 } command[] = {
 	{ "status", status_main, "which path carries each NIC's traffic, and why not the VF" },
+	{ "switch", switch_main, "give a NIC to another driver, and back unless confirmed" },
+	{ "confirm", confirm_main, "what switch did lasts" },
+	{ "attach", attach_main, "what udev runs for a NIC that was switched" },
 	{ "placement", placement_main, "which processor each VMBus channel interrupts" },
 };
 

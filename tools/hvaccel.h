@@ -21,5 +21,11 @@ int placement_main(int argc, char **argv);
 
 /** status_main() - `hvaccel status`; likewise */
 int status_main(int argc, char **argv);
+/** switch_main() - `hvaccel switch`; likewise */
+int switch_main(int argc, char **argv);
+/** confirm_main() - `hvaccel confirm`; likewise */
+int confirm_main(int argc, char **argv);
+/** attach_main() - `hvaccel attach`, which udev runs; likewise */
+int attach_main(int argc, char **argv);
 
 #endif

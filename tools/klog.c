@@ -47,7 +47,7 @@ int klog_read(void (*line)(void *data, uint64_t us, const char *text), void *dat
 		char *text;
 
 		if (n < 0 && errno == EPIPE)
-			continue; /* overtaken by new messages; the next read is at the oldest left */
+			continue; /* overtaken by new messages: on with the oldest left */
 		if (n <= 0) {
 			ret = n && errno != EAGAIN ? -errno : 0;
 			break;

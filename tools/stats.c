@@ -2,15 +2,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/ethtool.h>
-#include <linux/sockios.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include "ethtool.h"
 #include "memory.h"
 #include "stats.h"
 #include "sysfs.h"
@@ -18,21 +14,13 @@
 /* A driver's word for how many it has is not trusted beyond this. */
 #define STATS_MAX 65536
 
-static int ask(int fd, const char *nic, void *command)
-{
-	struct ifreq ifr = { .ifr_data = command };
-
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", nic);
-	return ioctl(fd, SIOCETHTOOL, &ifr) ? -errno : 0;
-}
-
-static int count_of(int fd, const char *nic, uint32_t *n)
+static int count_of(const char *nic, uint32_t *n)
 {
 	struct {
 		struct ethtool_sset_info head;
 		uint32_t count;
 	} sset = { .head = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ull << ETH_SS_STATS } };
-	int ret = ask(fd, nic, &sset);
+	int ret = ethtool_ask(nic, &sset);
 
 	if (ret)
 		return ret;
@@ -42,14 +30,14 @@ static int count_of(int fd, const char *nic, uint32_t *n)
 	return 0;
 }
 
-static int read_live(int fd, const char *nic, struct stats *stats)
+static int read_live(const char *nic, struct stats *stats)
 {
 	struct ethtool_gstrings *names;
 	struct ethtool_stats *values;
 	uint32_t n = 0;
 	int ret;
 
-	ret = count_of(fd, nic, &n);
+	ret = count_of(nic, &n);
 	if (ret)
 		return ret;
 	names = must(calloc(1, sizeof(*names) + (size_t)n * ETH_GSTRING_LEN));
@@ -59,9 +47,9 @@ static int read_live(int fd, const char *nic, struct stats *stats)
 	names->len = n;
 	values->cmd = ETHTOOL_GSTATS;
 	values->n_stats = n;
-	ret = ask(fd, nic, names);
+	ret = ethtool_ask(nic, names);
 	if (!ret)
-		ret = ask(fd, nic, values);
+		ret = ethtool_ask(nic, values);
 	/* The number may have changed in between: then the values belong to other names. */
 	if (!ret && (names->len != n || values->n_stats != n))
 		ret = -EAGAIN;
@@ -93,7 +81,7 @@ static int read_saved(FILE *file, struct stats *stats)
 
 int stats_read(struct stats *stats, const char *nic)
 {
-	int fd, ret;
+	int ret;
 
 	memset(stats, 0, sizeof(*stats));
 	if (sysfs_saved()) {
@@ -105,12 +93,7 @@ int stats_read(struct stats *stats, const char *nic)
 		fclose(file);
 		return ret;
 	}
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	ret = read_live(fd, nic, stats);
-	close(fd);
-	return ret;
+	return read_live(nic, stats);
 }
 
 void stats_free(struct stats *stats)

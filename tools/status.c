@@ -198,7 +198,7 @@ static void show(const struct report *r)
 		printf("\n");
 }
 
-/* "1.2 (A1B2)": version and srcversion of a module as far as it has them, "" when it is not there. */
+/* "1.2 (A1B2)": version and srcversion of a module as far as it has them; "" without it. */
 static void module_version(char *text, size_t size, const char *module)
 {
 	char version[64], source[64];

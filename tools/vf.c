@@ -49,7 +49,7 @@ static void scan_line(void *data, uint64_t us, const char *text)
 	}
 	if (!scan->function || !strstr(text, scan->function->address))
 		return;
-	/* 6.1: "mana: probe of ADDRESS failed with error -110"; later: "mana ADDRESS: probe with..." */
+	/* 6.1: "mana: probe of ADDRESS failed with..."; later: "mana ADDRESS: probe with..." */
 	if (strstr(text, "probe") && strstr(text, "failed"))
 		snprintf(scan->failure, sizeof(scan->failure), "%s", text);
 	from = strstr(text, ": renamed from ");
@@ -176,16 +176,13 @@ static void why_apart(struct vf_state *s, const struct nic *nic, const struct sc
 	bool same = !strcasecmp(f->mac, nic->address);
 
 	if (*f->master)
-		because(s, VF_CLAIMED, "%s (%s) belongs to %s and not to %s; release it: "
-			"ip link set %s nomaster", f->name, f->address, f->master, nic->name,
+		because(s, VF_CLAIMED, "%s (%s) belongs to %s and not to %s; release it: ip link set %s nomaster", f->name, f->address, f->master, nic->name,
 			f->name);
 	else if (same && *scan->renamed)
-		because(s, VF_RENAMED, "%s (%s) was %s before it was renamed, and %s did not take "
-			"it; let neither udev nor a network manager touch it", f->name, f->address,
+		because(s, VF_RENAMED, "%s (%s) was %s before it was renamed, and %s did not take it; let neither udev nor a network manager touch it", f->name, f->address,
 			scan->renamed, nic->name);
 	else
-		because(s, VF_SERIAL_MISMATCH, "%s (%s, serial %s) is there, %s address as %s, and "
-			"%s did not take it: the host associates %s with another serial",
+		because(s, VF_SERIAL_MISMATCH, "%s (%s, serial %s) is there, %s address as %s, and %s did not take it: the host associates %s with another serial",
 			f->name, f->address, *f->serial ? f->serial : "none",
 			same ? "same" : "not the same", nic->name, nic->driver, nic->name);
 }
@@ -196,11 +193,10 @@ static void why_not(struct vf_state *s, const struct nic *nic, const struct scan
 	char bus[64];
 
 	if (!f && blind_bus(bus, sizeof(bus)))
-		because(s, VF_BUS_DRIVER, "nobody drives the PCI bus %s, what is on it cannot be "
-			"seen; load its driver: modprobe pci-hyperv", bus);
+		because(s, VF_BUS_DRIVER, "nobody drives the PCI bus %s, what is on it cannot be seen; load its driver: modprobe pci-hyperv",
+			bus);
 	else if (!f)
-		because(s, VF_NO_OFFER, "the host offers no VF: accelerated networking is off for "
-			"this NIC, or the host is being serviced");
+		because(s, VF_NO_OFFER, "the host offers no VF: accelerated networking is off for this NIC, or the host is being serviced");
 	else if (!*f->driver)
 		why_unbound(s, scan);
 	else if (!*f->name)
@@ -212,8 +208,7 @@ static void why_not(struct vf_state *s, const struct nic *nic, const struct scan
 		because(s, VF_DOWN, "%s (%s) is %s; set it up: ip link set %s up", f->name,
 			f->address, *f->operstate ? f->operstate : "down", f->name);
 	else
-		because(s, VF_NOT_SWITCHED, "%s (%s) is up and %s holds the traffic on the "
-			"synthetic path", f->name, f->address, nic->driver);
+		because(s, VF_NOT_SWITCHED, "%s (%s) is up and %s holds the traffic on the synthetic path", f->name, f->address, nic->driver);
 }
 
 static int64_t counted(const struct stats *stats, const char *name)
