@@ -14,6 +14,7 @@ static const struct {
 	{ "switch", switch_main, "give a NIC to another driver, and back unless confirmed" },
 	{ "confirm", confirm_main, "what switch did lasts" },
 	{ "attach", attach_main, "what udev runs for a NIC that was switched" },
+	{ "topo", topo_main, "which GPUs and RDMA NICs belong together; NCCL's file and others" },
 	{ "placement", placement_main, "which processor each VMBus channel interrupts" },
 };
 

@@ -27,5 +27,7 @@ int switch_main(int argc, char **argv);
 int confirm_main(int argc, char **argv);
 /** attach_main() - `hvaccel attach`, which udev runs; likewise */
 int attach_main(int argc, char **argv);
+/** topo_main() - `hvaccel topo`; likewise */
+int topo_main(int argc, char **argv);
 
 #endif

@@ -76,6 +76,25 @@ static void keep_message(struct messages *messages, const struct nlmsghdr *messa
 	memcpy(messages->message[messages->n - 1], message, message->nlmsg_len);
 }
 
+/*
+ * The kernel puts an IPv6 address before the ones that it has, so the last of a dump has to be
+ * restored first.
+ */
+static void newest_first(struct messages *addresses)
+{
+	struct nlmsghdr *last = addresses->message[addresses->n - 1];
+	size_t i = addresses->n - 1;
+
+	for (; i; i--) {
+		const struct ifaddrmsg *head = nlmsg_data(addresses->message[i - 1]);
+
+		if (head->ifa_family != AF_INET6)
+			break;
+		addresses->message[i] = addresses->message[i - 1];
+	}
+	addresses->message[i] = last;
+}
+
 static void on_address(struct nlmsghdr *answer, void *data)
 {
 	struct nlattr *attr[IFA_MAX + 1];
@@ -92,11 +111,14 @@ static void on_address(struct nlmsghdr *answer, void *data)
 		flags = nla_get_u32(attr[IFA_FLAGS]);
 	if (attr[IFA_PROTO])
 		proto = nla_get_u8(attr[IFA_PROTO]);
+	/* IPv4 has the flag of temporary addresses too, and means secondary ones. */
 	if (proto == PROTO_KERNEL_RA || proto == PROTO_KERNEL_LL ||
-	    (flags & IFA_F_TEMPORARY) ||
-	    (head->ifa_family == AF_INET6 && head->ifa_scope == RT_SCOPE_LINK && !proto))
+	    (head->ifa_family == AF_INET6 && ((flags & IFA_F_TEMPORARY) ||
+					      (head->ifa_scope == RT_SCOPE_LINK && !proto))))
 		return;
 	keep_message(&scan->keep->address, answer);
+	if (head->ifa_family == AF_INET6)
+		newest_first(&scan->keep->address);
 	life = attr[IFA_CACHEINFO] ? nla_data(attr[IFA_CACHEINFO]) : NULL;
 	if (life && life->ifa_valid != ~0u && !scan->managed)
 		*scan->losses |= LOSS_LEASE;

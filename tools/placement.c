@@ -269,24 +269,6 @@ static void plan_device(struct device *d)
 	}
 }
 
-/* A mask as the kernel wants it: 32 bits a group, the highest first. */
-static void mask_text(const struct cpus *cpus, char *text, size_t size)
-{
-	unsigned int groups = 1, cpu;
-	size_t at = 0;
-
-	for (cpu = 0; cpu < CPUS_MAX; cpu++)
-		if (cpus->has[cpu])
-			groups = cpu / 32 + 1;
-	for (unsigned int g = groups; g--;) {
-		unsigned int bits = 0;
-
-		for (cpu = 0; cpu < 32; cpu++)
-			bits |= (unsigned int)cpus->has[g * 32 + cpu] << cpu;
-		at += snprintf(text + at, size - at, "%08x%s", bits, g ? "," : "");
-	}
-}
-
 /* The queue whose channel interrupts nearest to @cpu; ties are dealt out in turn. */
 static unsigned int nearest(const struct device *d, unsigned int cpu)
 {
@@ -311,7 +293,7 @@ static unsigned int nearest(const struct device *d, unsigned int cpu)
 /* Transmit queues of hv_netvsc_accel; hv_netvsc chooses without asking XPS. */
 static int apply_xps(const struct device *d)
 {
-	char driver[64], text[CPUS_MAX / 32 * 9 + 1];
+	char driver[64], text[CPUS_MASK_SIZE];
 	char **nic;
 	int ret = 0;
 
@@ -325,7 +307,7 @@ static int apply_xps(const struct device *d)
 
 		for (unsigned int cpu = 0; cpu < CPUS_MAX; cpu++)
 			mask.has[cpu] = cpu_of[cpu].online && nearest(d, cpu) == q;
-		mask_text(&mask, text, sizeof(text));
+		cpus_mask(&mask, text, sizeof(text));
 		err = sysfs_write(text, DEVICES "/%s/net/%s/queues/tx-%u/xps_cpus", d->name, *nic,
 				  q);
 		/* fewer queues than channels, or a kernel without XPS */

@@ -265,3 +265,20 @@ unsigned int cpus_count(const struct cpus *cpus)
 		n += cpus->has[cpu];
 	return n;
 }
+
+void cpus_mask(const struct cpus *cpus, char *text, size_t size)
+{
+	unsigned int groups = 1, cpu;
+	size_t at = 0;
+
+	for (cpu = 0; cpu < CPUS_MAX; cpu++)
+		if (cpus->has[cpu])
+			groups = cpu / 32 + 1;
+	for (unsigned int g = groups; g-- && at < size;) {
+		unsigned int bits = 0;
+
+		for (cpu = 0; cpu < 32; cpu++)
+			bits |= (unsigned int)cpus->has[g * 32 + cpu] << cpu;
+		at += snprintf(text + at, size - at, "%08x%s", bits, g ? "," : "");
+	}
+}

@@ -79,6 +79,17 @@ void sysfs_real(char *path, size_t size, const char *fmt, ...)
 /** cpus_parse() - "0-3,8" into a set; false when it is no such list or names a number too high */
 bool cpus_parse(struct cpus *cpus, const char *text);
 
+/* Room that the longest mask takes: eight digits and a comma for each 32 processors. */
+#define CPUS_MASK_SIZE (CPUS_MAX / 32 * 9 + 1)
+
+/**
+ * cpus_mask() - a set as the kernel writes and reads it: 32 bits a group, the highest first
+ * @cpus: set
+ * @text: filled
+ * @size: room in @text, CPUS_MASK_SIZE for any set
+ */
+void cpus_mask(const struct cpus *cpus, char *text, size_t size);
+
 /** cpus_count() - members of a set */
 unsigned int cpus_count(const struct cpus *cpus);
 

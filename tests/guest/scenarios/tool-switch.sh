@@ -27,6 +27,7 @@ facts >/tmp/before
 
 note "what cannot be carried over is named, and refused"
 run modprobe 8021q
+run modprobe sch_ingress
 run ip link add link "$near" name near5 type vlan id 5
 refuse hvaccel switch "$near" accel --confirm 20
 grep -q 'VLANs.*(uppers)' /tmp/step.log || fail "uppers: $(cat /tmp/step.log)"
