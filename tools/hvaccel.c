@@ -15,6 +15,7 @@ static const struct {
 	{ "confirm", confirm_main, "what switch did lasts" },
 	{ "attach", attach_main, "what udev runs for a NIC that was switched" },
 	{ "topo", topo_main, "which GPUs and RDMA NICs belong together; NCCL's file and others" },
+	{ "doctor", doctor_main, "will GPUDirect RDMA work here, and if not, why" },
 	{ "placement", placement_main, "which processor each VMBus channel interrupts" },
 };
 

@@ -5,6 +5,9 @@
 #ifndef HVACCEL_H
 #define HVACCEL_H
 
+/* How JSON is printed: for people too, paths without backslashes. */
+#define JSON_FORM (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
+
 /* What a script learns from a command. */
 enum status {
 	STATUS_OK = 0,
@@ -13,7 +16,8 @@ enum status {
 	STATUS_ABSENT = 3, /* nothing here to work on: no VMBus */
 	STATUS_CHANGES = 4, /* --check, topo check: what is there is not what should be */
 	STATUS_SYNTHETIC = 5, /* status: the synthetic path carries, the host offers no VF */
-	STATUS_DEGRADED = 6, /* status: a VF is there, or should be, and does not carry */
+	STATUS_DEGRADED = 6, /* status: a VF is there, or should be, and does not carry; doctor: warnings */
+	STATUS_SICK = 7, /* doctor: GPUDirect RDMA will not work */
 };
 
 /** placement_main() - `hvaccel placement`; arguments from its own name on */
@@ -29,5 +33,7 @@ int confirm_main(int argc, char **argv);
 int attach_main(int argc, char **argv);
 /** topo_main() - `hvaccel topo`; likewise */
 int topo_main(int argc, char **argv);
+/** doctor_main() - `hvaccel doctor`; likewise */
+int doctor_main(int argc, char **argv);
 
 #endif

@@ -399,7 +399,7 @@ static void show_json(void)
 			json_object_array_add(all, o);
 		}
 	}
-	printf("%s\n", json_object_to_json_string_ext(all, JSON_C_TO_STRING_PRETTY));
+	printf("%s\n", json_object_to_json_string_ext(all, JSON_FORM));
 	json_object_put(all);
 }
 

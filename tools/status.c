@@ -328,7 +328,7 @@ static void show_json(const struct report *report, size_t n, enum status worst)
 	for (size_t i = 0; i < n; i++)
 		json_object_array_add(list, nic_json(&report[i]));
 	json_object_object_add(o, "nics", list);
-	printf("%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY));
+	printf("%s\n", json_object_to_json_string_ext(o, JSON_FORM));
 	json_object_put(o);
 }
 

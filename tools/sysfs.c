@@ -24,6 +24,11 @@ bool sysfs_saved(void)
 	return *root;
 }
 
+char *sysfs_path(const char *path)
+{
+	return text_of("%s%s", root, path);
+}
+
 static int path_of(char *path, size_t size, const char *fmt, va_list args)
 {
 	int head = snprintf(path, size, "%s", root);

@@ -22,6 +22,9 @@ void sysfs_root(const char *dir);
 /** sysfs_saved() - is it a saved tree that is looked at? */
 bool sysfs_saved(void);
 
+/** sysfs_path() - a path below the root, as the system knows it; to be freed */
+char *sysfs_path(const char *path);
+
 /** sysfs_open() - a file below the root for reading, or NULL and errno */
 FILE *sysfs_open(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

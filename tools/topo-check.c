@@ -12,17 +12,20 @@
 #include "topo.h"
 
 static int differences;
+static bool silent;
 
 static void differ(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static void differ(const char *fmt, ...)
 {
 	va_list args;
 
+	differences++;
+	if (silent)
+		return;
 	va_start(args, fmt);
 	vprintf(fmt, args);
 	va_end(args);
 	printf("\n");
-	differences++;
 }
 
 static void fault(const char *text)
@@ -155,11 +158,12 @@ static int version_for(const struct topo *topo)
 	return 0;
 }
 
-int topo_check(const struct topo *topo, const char *path)
+int topo_check(const struct topo *topo, const char *path, bool quiet)
 {
 	struct topo_file file;
 
 	differences = 0;
+	silent = quiet;
 	if (!topo_file_read(&file, path, fault)) {
 		topo_file_free(&file);
 		return -1;
@@ -172,7 +176,7 @@ int topo_check(const struct topo *topo, const char *path)
 		if (topo->device[i].role == ROLE_GPU || topo->device[i].role == ROLE_NIC)
 			check_device(topo, &file, &topo->device[i]);
 	for (size_t i = 0; i < file.n_entries; i++)
-		if (!file.entry[i].parent && !device_of(topo, file.entry[i].address))
+		if (!quiet && !file.entry[i].parent && !device_of(topo, file.entry[i].address))
 			printf("%s of the file is not in the machine, which does no harm\n",
 			       file.entry[i].address);
 	topo_file_free(&file);

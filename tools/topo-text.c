@@ -3,6 +3,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "hvaccel.h"
 #include "topo.h"
 
 static void put_node(const struct topo_node *node, FILE *to)
@@ -121,7 +122,7 @@ void topo_json(const struct topo *topo, FILE *to)
 	for (size_t i = 0; i < topo->n_devices; i++)
 		json_object_array_add(list, device_json(topo, &topo->device[i]));
 	json_object_object_add(o, "devices", list);
-	fprintf(to, "%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY));
+	fprintf(to, "%s\n", json_object_to_json_string_ext(o, JSON_FORM));
 	json_object_put(o);
 }
 

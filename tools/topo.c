@@ -100,7 +100,7 @@ int topo_main(int argc, char **argv)
 	}
 	topo_group(&topo);
 	if (file) {
-		n = topo_check(&topo, file);
+		n = topo_check(&topo, file, false);
 		if (!n)
 			printf("%s agrees with this machine\n", file);
 		status = n < 0 ? STATUS_FAILED : n ? STATUS_CHANGES : STATUS_OK;

@@ -165,7 +165,14 @@ struct topo_file {
 bool topo_file_read(struct topo_file *file, const char *path, void (*fault)(const char *text));
 void topo_file_free(struct topo_file *file);
 
-/** topo_check() - prints each difference to the machine; how many there are, -1 for no file */
-int topo_check(const struct topo *topo, const char *path);
+/**
+ * topo_check() - holds a file against the machine
+ * @topo: machine
+ * @path: of the file
+ * @quiet: count only, else print each difference
+ *
+ * Return: how many there are, or -1 with one line on stderr when it is no such file.
+ */
+int topo_check(const struct topo *topo, const char *path, bool quiet);
 
 #endif

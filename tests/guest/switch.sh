@@ -90,7 +90,7 @@ facts() {
 	ip -6 route show | grep -v fe80
 	ip neigh show dev "$near" nud permanent
 	ip neigh show proxy
-	ip -d link show dev "$near" | grep -o 'mtu [0-9]*\|qlen [0-9]*\|alias .*\|link/ether [0-9a-f:]*'
+	ip -d link show dev "$near" | grep -o ' mtu [0-9]* qdisc\|qlen [0-9]*\|alias .*\|link/ether [0-9a-f:]*'
 	tc qdisc show dev "$near" | grep -v ' 0: ' | sed 's/refcnt.*//'
 	for each in ipv4/conf/$near/rp_filter ipv6/conf/$near/accept_ra ipv4/neigh/$near/gc_stale_time; do
 		cat "/proc/sys/net/$each"
