@@ -16,6 +16,9 @@ static const struct {
 	{ "attach", attach_main, "what udev runs for a NIC that was switched" },
 	{ "topo", topo_main, "which GPUs and RDMA NICs belong together; NCCL's file and others" },
 	{ "doctor", doctor_main, "will GPUDirect RDMA work here, and if not, why" },
+	{ "tune", tune_main, "settings for hpc, throughput or latency, and back" },
+	{ "top", top_main, "what each VMBus channel does, live" },
+	{ "rdma-names", rdma_names_main, "names of RDMA devices that stay the same" },
 	{ "placement", placement_main, "which processor each VMBus channel interrupts" },
 };
 

@@ -5,6 +5,8 @@
 #ifndef HVACCEL_H
 #define HVACCEL_H
 
+#include <stddef.h>
+
 /* How JSON is printed: for people too, paths without backslashes. */
 #define JSON_FORM (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
 
@@ -20,6 +22,22 @@ enum status {
 	STATUS_SICK = 7, /* doctor: GPUDirect RDMA will not work */
 };
 
+/* struct placement - where a channel should be */
+struct placement {
+	char device[64];
+	char relid[16];
+	long cpu;
+};
+
+/**
+ * placement_plan() - every channel that can be moved, and its processor in the plan
+ * @n: their number
+ *
+ * Return: to be freed; NULL and no channel where the machine has none, or a list of processors
+ * cannot be read, which is told.
+ */
+struct placement *placement_plan(size_t *n);
+
 /** placement_main() - `hvaccel placement`; arguments from its own name on */
 int placement_main(int argc, char **argv);
 
@@ -33,6 +51,12 @@ int confirm_main(int argc, char **argv);
 int attach_main(int argc, char **argv);
 /** topo_main() - `hvaccel topo`; likewise */
 int topo_main(int argc, char **argv);
+/** tune_main() - `hvaccel tune`; likewise */
+int tune_main(int argc, char **argv);
+/** top_main() - `hvaccel top`; likewise */
+int top_main(int argc, char **argv);
+/** rdma_names_main() - `hvaccel rdma-names`; likewise */
+int rdma_names_main(int argc, char **argv);
 /** doctor_main() - `hvaccel doctor`; likewise */
 int doctor_main(int argc, char **argv);
 

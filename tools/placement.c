@@ -475,6 +475,51 @@ static int options(int argc, char **argv, struct options *opt)
 	return STATUS_OK;
 }
 
+/* Read and planned; the devices are in @devices. */
+static int make_plan(const struct cpus *exclude)
+{
+	int status = read_processors(exclude);
+
+	if (!status)
+		status = read_devices();
+	for (unsigned int i = 0; !status && i < n_devices; i++)
+		plan_device(&devices[i]);
+	return status;
+}
+
+static void forget_plan(void)
+{
+	for (unsigned int i = 0; i < n_devices; i++)
+		free(devices[i].channel);
+	free(devices);
+	devices = NULL;
+	n_devices = 0;
+}
+
+struct placement *placement_plan(size_t *n)
+{
+	struct placement *plan = NULL;
+	struct cpus none = { 0 };
+
+	*n = 0;
+	make_plan(&none);
+	for (unsigned int i = 0; i < n_devices; i++)
+		for (unsigned int j = 0; j < devices[i].n_channels; j++) {
+			const struct channel *c = &devices[i].channel[j];
+			struct placement *place;
+
+			if (c->cpu < 0 || c->want < 0)
+				continue;
+			plan = grow(plan, n, sizeof(*plan));
+			place = &plan[*n - 1];
+			snprintf(place->device, sizeof(place->device), "%s", devices[i].name);
+			snprintf(place->relid, sizeof(place->relid), "%s", c->relid);
+			place->cpu = c->want;
+		}
+	forget_plan();
+	return plan;
+}
+
 int placement_main(int argc, char **argv)
 {
 	struct options opt = { 0 };
@@ -482,13 +527,11 @@ int placement_main(int argc, char **argv)
 
 	status = options(argc, argv, &opt);
 	if (!status)
-		status = read_processors(&opt.exclude);
-	if (!status)
-		status = read_devices();
-	if (status)
+		status = make_plan(&opt.exclude);
+	if (status) {
+		forget_plan();
 		return status;
-	for (unsigned int i = 0; i < n_devices; i++)
-		plan_device(&devices[i]);
+	}
 	if (opt.apply)
 		status = apply();
 	if (opt.json)
@@ -497,8 +540,6 @@ int placement_main(int argc, char **argv)
 		show_text();
 	if (!status && opt.check && differs())
 		status = STATUS_CHANGES;
-	for (unsigned int i = 0; i < n_devices; i++)
-		free(devices[i].channel);
-	free(devices);
+	forget_plan();
 	return status;
 }

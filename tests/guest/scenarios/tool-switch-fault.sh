@@ -15,9 +15,11 @@ join
 run ip route add default via 10.55.0.1
 facts >/tmp/before
 log_in
+round=0
 for what in 'the driver fails to probe' 'the host does not answer'; do
 	note "$what"
-	remote "hvaccel switch $near accel --confirm 20 --limit 40; echo done \$?"
+	round=$((round + 1))
+	remote "hvaccel switch $near accel --confirm 20 --limit 40; echo round $round ends with \$?"
 	ends_as 90 returned
 	driven_by hv_netvsc
 	grep -q "hv_netvsc_accel does not take $near_device" "/run/hvaccel/$near_device.log" ||
@@ -25,10 +27,9 @@ for what in 'the driver fails to probe' 'the host does not answer'; do
 	facts >/tmp/after
 	diff /tmp/before /tmp/after >/tmp/step.log || fail "not as before: $(tr '\n' ';' </tmp/step.log)"
 	[ ! -e "/etc/udev/rules.d/70-hvaccel-$near_device.rules" ] || fail "the choice is kept"
-	shown 20 'done 1'
-	: >/tmp/shown
-	remote 'echo still logged in'
-	shown 20 'still logged in'
+	shown 20 "round $round ends with 1"
+	remote "echo still logged in after \$(echo $round)"
+	shown 20 "still logged in after $round"
 done
 note "and without a fault it goes"
 remote "hvaccel switch $near accel --confirm 20; echo done \$?"
