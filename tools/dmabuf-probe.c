@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * ibv_reg_dmabuf_mr() with a file descriptor that is none: a driver that takes dma-bufs gets as far
- * as the descriptor and says EBADF, another says EOPNOTSUPP or EPROTONOSUPPORT. libibverbs is opened
- * when it is needed, so that machines without RDMA need not have it.
+ * as the descriptor and says EBADF, another says EOPNOTSUPP or EPROTONOSUPPORT. libibverbs is
+ * opened when it is needed, so that machines without RDMA need not have it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #include "dmabuf-probe.h"
 
-#if !defined(HVACCEL_STATIC) && __has_include(<infiniband/verbs.h>)
+#if !defined(HVACCEL_STATIC) && defined(HVACCEL_VERBS)
 #include <dlfcn.h>
 #include <infiniband/verbs.h>
 
@@ -45,7 +45,7 @@ static int find_verbs(void)
 		void *found = dlsym(library, symbol[i].name);
 
 		if (!found)
-			return -ENOSYS;
+			return -EOPNOTSUPP;
 		memcpy(symbol[i].to, &found, sizeof(found));
 	}
 	return library ? 0 : -ENOENT;

@@ -16,6 +16,8 @@
 #include "nic.h"
 #include "topo.h"
 
+#define RDMA_CLASS "/sys/class/infiniband"
+
 enum severity {
 	FINE,
 	NOTE,
@@ -85,8 +87,8 @@ static void look_at_gpus(const struct topo *topo)
 			find(ERROR, "gpu", text_of("modprobe %s", driver), "%s has no driver",
 			     d->address);
 		else if (strcmp(d->driver, driver))
-			find(ERROR, "gpu", text_of("echo %s >" PCI_DEVICES "/%s/driver/unbind && "
-						   "modprobe %s", d->address, d->address, driver),
+			find(ERROR, "gpu", text_of("echo %s >" PCI_DEVICES "/%s/driver/unbind",
+						   d->address, d->address),
 			     "%s is driven by %s, which shares no memory with NICs", d->address,
 			     d->driver);
 	}
@@ -117,7 +119,7 @@ static void look_at_nics(const struct topo *topo)
 		} else if (!*d->rdma) {
 			find(ERROR, "nic", text_of("modprobe mlx5_ib"),
 			     "%s is driven by %s and has no RDMA device", d->address, d->driver);
-		} else if (!sysfs_read(state, sizeof(state), "/sys/class/infiniband/%s/ports/1/state",
+		} else if (!sysfs_read(state, sizeof(state), RDMA_CLASS "/%s/ports/1/state",
 				       d->rdma) && !strstr(state, "ACTIVE")) {
 			find(ERROR, "nic", text_of("ibstat %s", d->rdma), "port 1 of %s is %s",
 			     d->rdma, state);
@@ -145,7 +147,8 @@ static bool line_with(char *line, size_t size, const char *path, const char *wor
 
 static bool peer_memory(void)
 {
-	return sysfs_exists("/sys/module/nvidia_peermem") || sysfs_exists("/sys/module/nv_peer_mem");
+	return sysfs_exists("/sys/module/nvidia_peermem") ||
+	       sysfs_exists("/sys/module/nv_peer_mem");
 }
 
 /* How GPU memory gets to the NIC: by dma-buf, or by the peer memory interface of MLNX_OFED. */

@@ -18,7 +18,7 @@ enum status {
 	STATUS_ABSENT = 3, /* nothing here to work on: no VMBus */
 	STATUS_CHANGES = 4, /* --check, topo check: what is there is not what should be */
 	STATUS_SYNTHETIC = 5, /* status: the synthetic path carries, the host offers no VF */
-	STATUS_DEGRADED = 6, /* status: a VF is there, or should be, and does not carry; doctor: warnings */
+	STATUS_DEGRADED = 6, /* status: a VF should carry and does not; doctor: warnings */
 	STATUS_SICK = 7, /* doctor: GPUDirect RDMA will not work */
 };
 

@@ -2,8 +2,8 @@
 /*
  * Addresses, routes, neighbours and qdiscs are kept as the messages that the kernel sent, and sent
  * again with the number of the interface that came: an attribute that this program does not know
- * survives too. What the kernel makes by itself (link-local addresses, local and prefix routes, what
- * routers advertise) is left to it.
+ * survives too. What the kernel makes by itself (link-local addresses, local and prefix routes,
+ * what routers advertise) is left to it.
  */
 #include <arpa/inet.h>
 #include <errno.h>

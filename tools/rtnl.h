@@ -70,7 +70,7 @@ int rtnl_link(struct nl_sock *sk, struct link *link, const char *name, const cha
 /** rtnl_uppers() - interfaces on top of this one (VLANs, macvlans), by IFLA_LINK */
 int rtnl_uppers(struct nl_sock *sk, int index);
 
-/** rtnl_link_set() - sends @more, or NULL, with these flags of @mask; 0 or a negative libnl error */
+/** rtnl_link_set() - sets flags of @mask, and what @more adds; 0 or a negative libnl error */
 int rtnl_link_set(struct nl_sock *sk, int index, unsigned int flags, unsigned int mask,
 		  int (*more)(struct nl_msg *msg, const void *data), const void *data);
 
@@ -80,7 +80,7 @@ int rtnl_link_rename(struct nl_sock *sk, int index, const char *name);
 /** rtnl_link_move() - into the namespace of that file descriptor, under that name */
 int rtnl_link_move(struct nl_sock *sk, int index, int netns, const char *name);
 
-/** rtnl_link_restore() - MAC, MTU, queue length and alias as in @link, where they differ from @now */
+/** rtnl_link_restore() - MAC, MTU, queue length and alias of @link, where @now has others */
 int rtnl_link_restore(struct nl_sock *sk, const struct link *now, const struct link *link);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Is there a connection? The link is up; each gateway of a default route answers for its own address
- * (clouds' gateways answer no ping); a given peer answers a ping, or takes a connection.
+ * Is there a connection? The link is up; each gateway of a default route answers for its own
+ * address (clouds' gateways answer no ping); a given peer answers a ping, or takes a connection.
  */
 #include <arpa/inet.h>
 #include <errno.h>

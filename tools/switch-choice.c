@@ -27,9 +27,9 @@ static int write_rule(const char *path, const char *device)
 	if (!file)
 		return -errno;
 	fprintf(file, "# Made by `hvaccel switch`, taken back by `hvaccel switch NIC intree`.\n"
-		"ACTION==\"add\", SUBSYSTEM==\"vmbus\", KERNEL==\"%s\", "
-		"TEST==\"/usr/sbin/hvaccel\", ATTR{driver_override}=\"" DRIVER_ACCEL "\", "
-		"RUN+=\"/usr/sbin/hvaccel attach %s\"\n", device, device);
+		"ACTION==\"add\", SUBSYSTEM==\"vmbus\", KERNEL==\"%s\", \\\n"
+		"  TEST==\"/usr/sbin/hvaccel\", ATTR{driver_override}=\"" DRIVER_ACCEL "\", \\\n"
+		"  RUN+=\"/usr/sbin/hvaccel attach %s\"\n", device, device);
 	if (fflush(file) || fsync(fileno(file)))
 		ret = -errno;
 	if (fclose(file) && !ret)

@@ -35,7 +35,7 @@
 #include "switch.h"
 #include "sysfs.h"
 
-/* The watchdog's, in seconds: a guard that is gone for so long was not able to bring the NIC back. */
+/* The watchdog's, in seconds: a guard that is gone for so long cannot bring the NIC back. */
 #define WATCHDOG_SECONDS 60
 /* For dirty pages to get to the disk before a reboot. */
 #define SYNC_SECONDS 5

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hvaccel switch: a NIC gets another driver as a transaction that takes itself back. hvaccel confirm
- * makes it last, hvaccel attach is what udev runs at boot.
+ * hvaccel switch: a NIC gets another driver as a transaction that takes itself back. hvaccel
+ * confirm makes it last, hvaccel attach is what udev runs at boot.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -413,10 +413,11 @@ static bool waiting_device(char *device, size_t size, const char *name)
 		n++;
 	}
 	sysfs_list_free(entry);
-	if (n != 1)
-		fprintf(stderr, n ? "hvaccel: several changes wait for a confirmation, name the NIC\n" :
-			"hvaccel: no change%s%s waits for a confirmation\n", name ? " of " : "",
-			name ? name : "");
+	if (n > 1)
+		fprintf(stderr, "hvaccel: several changes wait for a confirmation, name the NIC\n");
+	else if (!n)
+		fprintf(stderr, "hvaccel: no change%s%s waits for a confirmation\n",
+			name ? " of " : "", name ? name : "");
 	return n == 1;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * switch.h: the parts of `hvaccel switch`. switch.c: the command, what it refuses. switch-guard.c:
- * the process that brings the NIC over, waits for the confirmation, and brings it back. switch-step.c:
- * one way over. switch-check.c: is there a connection? switch-choice.c: what outlives a reboot.
+ * the process that brings the NIC over, waits for the confirmation, and brings it back.
+ * switch-step.c: one way over. switch-check.c: is there a connection? switch-choice.c: what
+ * outlives a reboot.
  */
 #ifndef HVACCEL_SWITCH_H
 #define HVACCEL_SWITCH_H

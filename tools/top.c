@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* hvaccel top: what each VMBus channel does, as it does it, from the bus's own counters in sysfs. */
+/* hvaccel top: what each VMBus channel does, as it does it, from the bus's own counters. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>

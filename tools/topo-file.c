@@ -162,7 +162,8 @@ static void check_spaces(const struct reader *r, const char *text)
 		} else if (*c == '>') {
 			tag = false;
 		} else if (strchr("\t\n\r", *c) || (*c == ' ' && c[1] == ' ')) {
-			fault(r, "line %u: attributes are not separated by exactly one space", line);
+			fault(r, "line %u: attributes are not separated by exactly one space",
+			      line);
 			return;
 		}
 	}

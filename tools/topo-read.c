@@ -117,7 +117,8 @@ static void read_processor(struct topo *topo)
 			break; /* they are alike, the first tells */
 		value += strspn(value, ": ");
 		if (!strncmp(line, "vendor_id", 9))
-			sscanf(value, "%31s", topo->vendor);
+			snprintf(topo->vendor, sizeof(topo->vendor), "%.*s",
+				 (int)strcspn(value, "\n"), value);
 		else if (!strncmp(line, "cpu family", 10))
 			topo->family = strtoul(value, NULL, 0);
 		else if (!strncmp(line, "model\t", 6))

@@ -15,10 +15,15 @@ static const char * const colour[] = {
 	[ROLE_ETHERNET] = "#f3e3b5",
 };
 
+static void put_rect(int x, int y, int width, int height, FILE *to)
+{
+	fprintf(to, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"", x, y, width, height);
+}
+
 static void put_box(const struct topo_device *d, int x, int y, FILE *to)
 {
-	fprintf(to, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"%s\" stroke=\"#555\"/>\n",
-		x, y, COLUMN - 6 * GAP, BOX_HEIGHT, colour[d->role]);
+	put_rect(x, y, COLUMN - 6 * GAP, BOX_HEIGHT, to);
+	fprintf(to, " fill=\"%s\" stroke=\"#555\"/>\n", colour[d->role]);
 	fprintf(to, "<text x=\"%d\" y=\"%d\">%s %s %s</text>\n", x + GAP, y + 21,
 		role_name[d->role], d->address, d->rdma);
 }
@@ -39,9 +44,10 @@ static int put_group(const struct topo *topo, int node, int group, int x, int y,
 	if (y == start)
 		return start;
 	y += 2 * GAP;
-	if (group >= 0)
-		fprintf(to, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"none\" stroke=\"#333\" stroke-dasharray=\"4\"/>\n",
-			x + 2 * GAP, start, COLUMN - 4 * GAP, y - start - GAP);
+	if (group >= 0) {
+		put_rect(x + 2 * GAP, start, COLUMN - 4 * GAP, y - start - GAP, to);
+		fprintf(to, " fill=\"none\" stroke=\"#333\" stroke-dasharray=\"4\"/>\n");
+	}
 	return y;
 }
 
@@ -57,11 +63,13 @@ void topo_svg(const struct topo *topo, FILE *to)
 	for (size_t n = 0; n < topo->n_nodes; n++) {
 		int x = COLUMN * (int)n, y = HEAD;
 
-		fprintf(to, "<text x=\"%d\" y=\"24\" font-weight=\"bold\">node %d: %u processors</text>\n",
-			x + 2 * GAP, topo->node[n].id, cpus_count(&topo->node[n].cpus));
+		fprintf(to, "<text x=\"%d\" y=\"24\" font-weight=\"bold\">", x + 2 * GAP);
+		fprintf(to, "node %d: %u processors</text>\n", topo->node[n].id,
+			cpus_count(&topo->node[n].cpus));
 		for (int group = -1; group < topo->n_groups; group++)
 			y = put_group(topo, topo->node[n].id, group, x, y, to);
 	}
-	fprintf(to, "<text x=\"%d\" y=\"%d\">%d groups, confidence %s: %s</text>\n</svg>\n", 2 * GAP,
-		height + 24, topo->n_groups, confidence_name[topo->confidence], topo->why);
+	fprintf(to, "<text x=\"%d\" y=\"%d\">", 2 * GAP, height + 24);
+	fprintf(to, "%d groups, confidence %s: %s</text>\n</svg>\n", topo->n_groups,
+		confidence_name[topo->confidence], topo->why);
 }

@@ -2,9 +2,9 @@
 /*
  * topo.h: GPUs, RDMA NICs and NUMA nodes of this VM, and which of them share a switch on the host.
  *
- * topo-read.c: from sysfs. topo-group.c: the pairing. topo-xml.c, topo-text.c, topo-svg.c: as others
- * want it. topo-file.c: a file of NCCL's or RCCL's. topo-check.c: held against it. topo.c: the
- * command.
+ * topo-read.c: from sysfs. topo-group.c: the pairing. topo-xml.c, topo-text.c, topo-svg.c: as
+ * others want it. topo-file.c: a file of NCCL's or RCCL's. topo-check.c: held against it. topo.c:
+ * the command.
  */
 #ifndef HVACCEL_TOPO_H
 #define HVACCEL_TOPO_H
@@ -105,7 +105,7 @@ void topo_group(struct topo *topo);
 /** topo_node_of() - the node that a device is shown at: a real one, whatever sysfs says */
 int topo_node_of(const struct topo *topo, const struct topo_device *device);
 
-/** topo_near() - NICs of a GPU's group, comma-separated, by RDMA name with @suffix, or by address */
+/** topo_near() - NICs of a GPU's group, by RDMA name and @suffix, or by address, with commas */
 void topo_near(const struct topo *topo, const struct topo_device *gpu, const char *suffix,
 	       char *text, size_t size);
 

@@ -169,7 +169,7 @@ static void consider_channels(void)
 		snprintf(path, sizeof(path), VMBUS_DEVICES "/%s/channels/%s/cpu", plan[i].device,
 			 plan[i].relid);
 		snprintf(want, sizeof(want), "%ld", plan[i].cpu);
-		consider(path, want, false, "local to the device, a core each, never an isolated one");
+		consider(path, want, false, "local to the device, a core each, no isolated one");
 	}
 	free(plan);
 }

@@ -150,24 +150,40 @@ static void because(struct vf_state *s, enum vf_why why, const char *fmt, ...)
 	va_end(args);
 }
 
+/* What to do about it, after the cause. */
+static void mend(struct vf_state *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void mend(struct vf_state *s, const char *fmt, ...)
+{
+	size_t at = strlen(s->text);
+	va_list args;
+
+	at += snprintf(s->text + at, sizeof(s->text) - at, "; ");
+	if (at >= sizeof(s->text))
+		return;
+	va_start(args, fmt);
+	vsnprintf(s->text + at, sizeof(s->text) - at, fmt, args);
+	va_end(args);
+}
+
 static void why_unbound(struct vf_state *s, const struct scan *scan)
 {
 	const struct function *f = s->function;
 	char module[128];
 
-	if (!module_for(module, sizeof(module), f->modalias))
+	if (!module_for(module, sizeof(module), f->modalias)) {
 		because(s, VF_NO_MODULE, "%s has no driver, and this kernel has none that takes %s",
 			f->address, *f->modalias ? f->modalias : "it");
-	else if (*scan->failure)
+	} else if (*scan->failure) {
 		because(s, VF_PROBE_FAILED, "%s refused %s; the kernel says: %s", module,
 			f->address, scan->failure);
-	else if (loaded(module))
-		because(s, VF_PROBE_FAILED,
-			"%s is loaded and has not taken %s; look for %s in the kernel's log",
-			module, f->address, f->address);
-	else
-		because(s, VF_NOT_LOADED, "%s has no driver; load it: modprobe %s", f->address,
-			module);
+	} else if (loaded(module)) {
+		because(s, VF_PROBE_FAILED, "%s is loaded and has not taken %s", module,
+			f->address);
+		mend(s, "look for %s in the kernel's log", f->address);
+	} else {
+		because(s, VF_NOT_LOADED, "%s has no driver", f->address);
+		mend(s, "load it: modprobe %s", module);
+	}
 }
 
 static void why_apart(struct vf_state *s, const struct nic *nic, const struct scan *scan)
@@ -175,16 +191,21 @@ static void why_apart(struct vf_state *s, const struct nic *nic, const struct sc
 	const struct function *f = s->function;
 	bool same = !strcasecmp(f->mac, nic->address);
 
-	if (*f->master)
-		because(s, VF_CLAIMED, "%s (%s) belongs to %s and not to %s; release it: ip link set %s nomaster", f->name, f->address, f->master, nic->name,
-			f->name);
-	else if (same && *scan->renamed)
-		because(s, VF_RENAMED, "%s (%s) was %s before it was renamed, and %s did not take it; let neither udev nor a network manager touch it", f->name, f->address,
-			scan->renamed, nic->name);
-	else
-		because(s, VF_SERIAL_MISMATCH, "%s (%s, serial %s) is there, %s address as %s, and %s did not take it: the host associates %s with another serial",
-			f->name, f->address, *f->serial ? f->serial : "none",
-			same ? "same" : "not the same", nic->name, nic->driver, nic->name);
+	if (*f->master) {
+		because(s, VF_CLAIMED, "%s (%s) belongs to %s and not to %s", f->name, f->address,
+			f->master, nic->name);
+		mend(s, "release it: ip link set %s nomaster", f->name);
+	} else if (same && *scan->renamed) {
+		because(s, VF_RENAMED, "%s (%s) was renamed from %s, and %s did not take it",
+			f->name, f->address, scan->renamed, nic->name);
+		mend(s, "let neither udev nor a network manager touch it");
+	} else {
+		because(s, VF_SERIAL_MISMATCH, "%s (%s, serial %s) has %s address as %s", f->name,
+			f->address, *f->serial ? f->serial : "none",
+			same ? "the same" : "another", nic->name);
+		mend(s, "%s did not take it: the host associates %s with another serial",
+		     nic->driver, nic->name);
+	}
 }
 
 static void why_not(struct vf_state *s, const struct nic *nic, const struct scan *scan)
@@ -192,23 +213,28 @@ static void why_not(struct vf_state *s, const struct nic *nic, const struct scan
 	const struct function *f = s->function;
 	char bus[64];
 
-	if (!f && blind_bus(bus, sizeof(bus)))
-		because(s, VF_BUS_DRIVER, "nobody drives the PCI bus %s, what is on it cannot be seen; load its driver: modprobe pci-hyperv",
+	if (!f && blind_bus(bus, sizeof(bus))) {
+		because(s, VF_BUS_DRIVER, "nobody drives the PCI bus %s, what is on it is not seen",
 			bus);
-	else if (!f)
-		because(s, VF_NO_OFFER, "the host offers no VF: accelerated networking is off for this NIC, or the host is being serviced");
-	else if (!*f->driver)
+		mend(s, "load its driver: modprobe pci-hyperv");
+	} else if (!f) {
+		because(s, VF_NO_OFFER, "the host offers no VF: accelerated networking is off");
+		mend(s, "or the host is being serviced");
+	} else if (!*f->driver) {
 		why_unbound(s, scan);
-	else if (!*f->name)
+	} else if (!*f->name) {
 		because(s, VF_NO_INTERFACE, "%s has taken %s and made no interface of it",
 			f->driver, f->address);
-	else if (strcmp(f->name, nic->lower))
+	} else if (strcmp(f->name, nic->lower)) {
 		why_apart(s, nic, scan);
-	else if (strcmp(f->operstate, "up") && strcmp(f->operstate, "unknown"))
-		because(s, VF_DOWN, "%s (%s) is %s; set it up: ip link set %s up", f->name,
-			f->address, *f->operstate ? f->operstate : "down", f->name);
-	else
-		because(s, VF_NOT_SWITCHED, "%s (%s) is up and %s holds the traffic on the synthetic path", f->name, f->address, nic->driver);
+	} else if (strcmp(f->operstate, "up") && strcmp(f->operstate, "unknown")) {
+		because(s, VF_DOWN, "%s (%s) is %s", f->name, f->address,
+			*f->operstate ? f->operstate : "down");
+		mend(s, "set it up: ip link set %s up", f->name);
+	} else {
+		because(s, VF_NOT_SWITCHED, "%s (%s) is up, %s keeps to the synthetic path",
+			f->name, f->address, nic->driver);
+	}
 }
 
 static int64_t counted(const struct stats *stats, const char *name)

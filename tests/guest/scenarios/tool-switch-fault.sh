@@ -20,14 +20,14 @@ for what in 'the driver fails to probe' 'the host does not answer'; do
 	note "$what"
 	round=$((round + 1))
 	remote "hvaccel switch $near accel --confirm 20 --limit 40; echo round $round ends with \$?"
-	ends_as 90 returned
+	shown 90 "round $round ends with 1"
+	ends_as 1 returned
 	driven_by hv_netvsc
 	grep -q "hv_netvsc_accel does not take $near_device" "/run/hvaccel/$near_device.log" ||
 		fail "no word of the probe: $(cat "/run/hvaccel/$near_device.log")"
 	facts >/tmp/after
 	diff /tmp/before /tmp/after >/tmp/step.log || fail "not as before: $(tr '\n' ';' </tmp/step.log)"
 	[ ! -e "/etc/udev/rules.d/70-hvaccel-$near_device.rules" ] || fail "the choice is kept"
-	shown 20 "round $round ends with 1"
 	remote "echo still logged in after \$(echo $round)"
 	shown 20 "still logged in after $round"
 done
