@@ -238,6 +238,8 @@ static void reboot_now(struct guard *g)
 	deadline_set(&end, SYNC_SECONDS);
 	while (pid > 0 && !waitpid(pid, NULL, WNOHANG) && deadline_left(&end))
 		usleep(50000);
+	/* For consoles that are slower than this. */
+	sleep(1);
 	/* At once: an orderly reboot would wait for the driver that is stuck. */
 	ret = sysfs_write("b", "/proc/sysrq-trigger");
 	if (ret)
