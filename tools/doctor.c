@@ -4,7 +4,6 @@
  * each has a severity, a cause, and the command that mends it.
  */
 #include <getopt.h>
-#include <json-c/json.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +11,10 @@
 
 #include "dmabuf-probe.h"
 #include "hvaccel.h"
+#include "json.h"
 #include "memory.h"
 #include "nic.h"
+#include "options.h"
 #include "topo.h"
 
 #define RDMA_CLASS "/sys/class/infiniband"
@@ -396,13 +397,11 @@ static void show_json(enum severity worst)
 				       json_object_new_string(severity_name[f->severity]));
 		json_object_object_add(each, "about", json_object_new_string(f->about));
 		json_object_object_add(each, "cause", json_object_new_string(f->text));
-		json_object_object_add(each, "mend", f->mend ? json_object_new_string(f->mend) :
-								NULL);
+		json_text(each, "mend", f->mend ? f->mend : "");
 		json_object_array_add(list, each);
 	}
 	json_object_object_add(o, "findings", list);
-	printf("%s\n", json_object_to_json_string_ext(o, JSON_FORM));
-	json_object_put(o);
+	json_show(o, stdout);
 }
 
 static void usage(FILE *to)
@@ -418,8 +417,8 @@ int doctor_main(int argc, char **argv)
 {
 	static const struct option known[] = {
 		{ "json", no_argument, NULL, 'j' },
-		{ "sysroot", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' },
+		OPTION_SYSROOT,
+		OPTION_HELP,
 		{ 0 },
 	};
 	enum severity worst = FINE;
@@ -432,12 +431,9 @@ int doctor_main(int argc, char **argv)
 		case 'j':
 			json = true;
 			break;
-		case 's':
-			sysfs_root(optarg);
-			break;
 		default:
-			usage(c == 'h' ? stdout : stderr);
-			return c == 'h' ? STATUS_OK : STATUS_USAGE;
+			if (!option_alike(c, usage))
+				return STATUS_USAGE;
 		}
 	}
 	if (optind < argc) {

@@ -7,9 +7,6 @@
 
 #include <stddef.h>
 
-/* How JSON is printed: for people too, paths without backslashes. */
-#define JSON_FORM (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
-
 /* What a script learns from a command. */
 enum status {
 	STATUS_OK = 0,

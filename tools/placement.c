@@ -15,13 +15,14 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hvaccel.h"
+#include "json.h"
 #include "memory.h"
+#include "options.h"
 #include "sysfs.h"
 
 #define DEVICES  "/sys/bus/vmbus/devices"
@@ -399,8 +400,7 @@ static void show_json(void)
 			json_object_array_add(all, o);
 		}
 	}
-	printf("%s\n", json_object_to_json_string_ext(all, JSON_FORM));
-	json_object_put(all);
+	json_show(all, stdout);
 }
 
 static bool differs(void)
@@ -432,8 +432,8 @@ static int options(int argc, char **argv, struct options *opt)
 		{ "check", no_argument, NULL, 'c' },
 		{ "exclude", required_argument, NULL, 'e' },
 		{ "json", no_argument, NULL, 'j' },
-		{ "sysroot", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' },
+		OPTION_SYSROOT,
+		OPTION_HELP,
 		{ 0 },
 	};
 	int c;
@@ -457,15 +457,9 @@ static int options(int argc, char **argv, struct options *opt)
 		case 'j':
 			opt->json = true;
 			break;
-		case 's':
-			sysfs_root(optarg);
-			break;
-		case 'h':
-			usage(stdout);
-			exit(STATUS_OK);
 		default:
-			usage(stderr);
-			return STATUS_USAGE;
+			if (!option_alike(c, usage))
+				return STATUS_USAGE;
 		}
 	}
 	if (optind < argc) {

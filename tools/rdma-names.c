@@ -16,6 +16,7 @@
 #include "hvaccel.h"
 #include "memory.h"
 #include "nic.h"
+#include "options.h"
 #include "sysfs.h"
 
 /* The file of this name in /etc replaces rdma-core's own. */
@@ -141,8 +142,8 @@ int rdma_names_main(int argc, char **argv)
 		{ "apply", no_argument, NULL, 'a' },
 		{ "undo", no_argument, NULL, 'u' },
 		{ "of", required_argument, NULL, 'o' },
-		{ "sysroot", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' },
+		OPTION_SYSROOT,
+		OPTION_HELP,
 		{ 0 },
 	};
 	char name[64], address[64], serial[32];
@@ -158,12 +159,9 @@ int rdma_names_main(int argc, char **argv)
 		case 'o':
 			of = optarg;
 			break;
-		case 's':
-			sysfs_root(optarg);
-			break;
 		default:
-			usage(c == 'h' ? stdout : stderr);
-			return c == 'h' ? STATUS_OK : STATUS_USAGE;
+			if (!option_alike(c, usage))
+				return STATUS_USAGE;
 		}
 	}
 	if (optind < argc) {

@@ -5,14 +5,15 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hvaccel.h"
+#include "json.h"
 #include "memory.h"
 #include "nic.h"
+#include "options.h"
 #include "stats.h"
 #include "sysfs.h"
 #include "vf.h"
@@ -229,11 +230,6 @@ static void show_versions(void)
 	}
 }
 
-static void add_text(struct json_object *o, const char *key, const char *text)
-{
-	json_object_object_add(o, key, *text ? json_object_new_string(text) : NULL);
-}
-
 static void add_count(struct json_object *o, const char *key, int64_t value)
 {
 	json_object_object_add(o, key, value < 0 ? NULL : json_object_new_int64(value));
@@ -246,11 +242,11 @@ static struct json_object *vf_json(const struct function *f)
 	if (!f)
 		return NULL;
 	o = json_object_new_object();
-	add_text(o, "function", f->address);
-	add_text(o, "serial", f->serial);
-	add_text(o, "driver", f->driver);
-	add_text(o, "name", f->name);
-	add_text(o, "operstate", f->operstate);
+	json_text(o, "function", f->address);
+	json_text(o, "serial", f->serial);
+	json_text(o, "driver", f->driver);
+	json_text(o, "name", f->name);
+	json_text(o, "operstate", f->operstate);
 	return o;
 }
 
@@ -262,7 +258,7 @@ static struct json_object *channels_json(const struct nic *nic)
 	for (char **r = relid; *r; r++) {
 		struct json_object *o = json_object_new_object();
 
-		add_text(o, "relid", *r);
+		json_text(o, "relid", *r);
 		add_count(o, "cpu", sysfs_read_long(-1, VMBUS_DEVICES "/%s/channels/%s/cpu",
 						    nic->device, *r));
 		add_count(o, "interrupts",
@@ -278,19 +274,19 @@ static struct json_object *nic_json(const struct report *r)
 {
 	struct json_object *o = json_object_new_object(), *drops = NULL;
 
-	add_text(o, "device", r->nic->device);
-	add_text(o, "name", r->nic->name);
-	add_text(o, "driver", r->nic->driver);
-	add_text(o, "driver_override", r->nic->override);
-	add_text(o, "address", r->nic->address);
-	add_text(o, "operstate", r->nic->operstate);
+	json_text(o, "device", r->nic->device);
+	json_text(o, "name", r->nic->name);
+	json_text(o, "driver", r->nic->driver);
+	json_text(o, "driver_override", r->nic->override);
+	json_text(o, "address", r->nic->address);
+	json_text(o, "operstate", r->nic->operstate);
 	add_count(o, "node", r->nic->node);
 	add_count(o, "mtu", r->nic->mtu);
-	add_text(o, "verdict", verdict_name(verdict(r)));
-	add_text(o, "path", path_name[r->vf.path]);
+	json_text(o, "verdict", verdict_name(verdict(r)));
+	json_text(o, "path", path_name[r->vf.path]);
 	add_count(o, "since_us", r->vf.since_us ? (int64_t)r->vf.since_us : -1);
-	add_text(o, "why", r->vf.why == VF_CARRIES ? "" : vf_why_name[r->vf.why]);
-	add_text(o, "reason", r->vf.text);
+	json_text(o, "why", r->vf.why == VF_CARRIES ? "" : vf_why_name[r->vf.why]);
+	json_text(o, "reason", r->vf.text);
 	json_object_object_add(o, "vf", vf_json(r->vf.function));
 	add_count(o, "flaps", r->vf.flaps);
 	json_object_object_add(o, "flaps_from_log", json_object_new_boolean(r->vf.flaps_logged));
@@ -313,23 +309,22 @@ static void show_json(const struct report *report, size_t n, enum status worst)
 	struct json_object *o = json_object_new_object(), *list = json_object_new_object();
 	char text[256];
 
-	add_text(o, "verdict", verdict_name(worst));
+	json_text(o, "verdict", verdict_name(worst));
 	if (sysfs_read(text, sizeof(text), "/proc/sys/kernel/osrelease"))
 		*text = 0;
-	add_text(o, "kernel", text);
-	add_text(o, "hvaccel", HVACCEL_VERSION);
+	json_text(o, "kernel", text);
+	json_text(o, "hvaccel", HVACCEL_VERSION);
 	for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
 		module_version(text, sizeof(text), modules[i]);
 		if (*text)
-			add_text(list, modules[i], text);
+			json_text(list, modules[i], text);
 	}
 	json_object_object_add(o, "modules", list);
 	list = json_object_new_array();
 	for (size_t i = 0; i < n; i++)
 		json_object_array_add(list, nic_json(&report[i]));
 	json_object_object_add(o, "nics", list);
-	printf("%s\n", json_object_to_json_string_ext(o, JSON_FORM));
-	json_object_put(o);
+	json_show(o, stdout);
 }
 
 static void usage(FILE *to)
@@ -346,8 +341,8 @@ static int options(int argc, char **argv, bool *json, const char **only)
 {
 	static const struct option known[] = {
 		{ "json", no_argument, NULL, 'j' },
-		{ "sysroot", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' },
+		OPTION_SYSROOT,
+		OPTION_HELP,
 		{ 0 },
 	};
 	int c;
@@ -357,15 +352,9 @@ static int options(int argc, char **argv, bool *json, const char **only)
 		case 'j':
 			*json = true;
 			break;
-		case 's':
-			sysfs_root(optarg);
-			break;
-		case 'h':
-			usage(stdout);
-			exit(STATUS_OK);
 		default:
-			usage(stderr);
-			return STATUS_USAGE;
+			if (!option_alike(c, usage))
+				return STATUS_USAGE;
 		}
 	}
 	*only = optind < argc ? argv[optind++] : NULL;

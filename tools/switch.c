@@ -18,6 +18,7 @@
 #include "deadline.h"
 #include "hvaccel.h"
 #include "memory.h"
+#include "options.h"
 #include "switch.h"
 #include "sysfs.h"
 
@@ -324,7 +325,7 @@ static int options(int argc, char **argv, struct options *opt)
 		{ "lose", required_argument, NULL, 'o' },
 		{ "no-reboot", no_argument, NULL, 'n' },
 		{ "dry-run", no_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },
+		OPTION_HELP,
 		{ 0 },
 	};
 	bool good = true;
@@ -350,12 +351,9 @@ static int options(int argc, char **argv, struct options *opt)
 		case 'd':
 			opt->dry_run = true;
 			break;
-		case 'h':
-			usage(stdout);
-			exit(STATUS_OK);
 		default:
-			usage(stderr);
-			return STATUS_USAGE;
+			if (!option_alike(c, usage))
+				return STATUS_USAGE;
 		}
 	}
 	if (!good)

@@ -12,6 +12,7 @@
 #include "hvaccel.h"
 #include "memory.h"
 #include "nic.h"
+#include "options.h"
 #include "sysfs.h"
 
 /* Documentation/ABI/stable/sysfs-bus-vmbus: counters; what they count is in the column's name. */
@@ -189,8 +190,8 @@ int top_main(int argc, char **argv)
 	static const struct option known[] = {
 		{ "delay", required_argument, NULL, 'd' },
 		{ "turns", required_argument, NULL, 'n' },
-		{ "sysroot", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' },
+		OPTION_SYSROOT,
+		OPTION_HELP,
 		{ 0 },
 	};
 	double delay = 1, turns = 0;
@@ -205,12 +206,9 @@ int top_main(int argc, char **argv)
 		case 'n':
 			good = number(&turns, optarg, 1, 1e9);
 			break;
-		case 's':
-			sysfs_root(optarg);
-			break;
 		default:
-			usage(c == 'h' ? stdout : stderr);
-			return c == 'h' ? STATUS_OK : STATUS_USAGE;
+			if (!option_alike(c, usage))
+				return STATUS_USAGE;
 		}
 	}
 	if (!good)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The topology in words, as JSON, for hwloc, for Graphviz, and as labels of a Kubernetes node. */
-#include <json-c/json.h>
 #include <string.h>
 
-#include "hvaccel.h"
+#include "json.h"
 #include "topo.h"
 
 static void put_node(const struct topo_node *node, FILE *to)
@@ -59,17 +58,12 @@ void topo_text(const struct topo *topo, FILE *to)
 	}
 }
 
-static void add_text(struct json_object *o, const char *key, const char *text)
-{
-	json_object_object_add(o, key, *text ? json_object_new_string(text) : NULL);
-}
-
 static void add_hex(struct json_object *o, const char *key, unsigned int value, int digits)
 {
 	char text[16];
 
 	snprintf(text, sizeof(text), "0x%0*x", digits, value);
-	add_text(o, key, text);
+	json_text(o, key, text);
 }
 
 static struct json_object *device_json(const struct topo *topo, const struct topo_device *d)
@@ -77,26 +71,26 @@ static struct json_object *device_json(const struct topo *topo, const struct top
 	struct json_object *o = json_object_new_object();
 	char near[512];
 
-	add_text(o, "address", d->address);
-	add_text(o, "role", role_name[d->role]);
+	json_text(o, "address", d->address);
+	json_text(o, "role", role_name[d->role]);
 	json_object_object_add(o, "group", d->group < 0 ? NULL : json_object_new_int(d->group));
 	json_object_object_add(o, "node", json_object_new_int(topo_node_of(topo, d)));
-	add_text(o, "guid", d->guid);
-	add_text(o, "serial", d->serial);
+	json_text(o, "guid", d->guid);
+	json_text(o, "serial", d->serial);
 	add_hex(o, "class", d->class, 6);
 	add_hex(o, "vendor", d->vendor, 4);
 	add_hex(o, "device", d->device, 4);
 	json_object_object_add(o, "link_speed", d->speed > 0 ? json_object_new_double(d->speed) :
 								NULL);
 	json_object_object_add(o, "link_width", d->width ? json_object_new_int(d->width) : NULL);
-	add_text(o, "driver", d->driver);
-	add_text(o, "rdma", d->rdma);
-	add_text(o, "net", d->net);
+	json_text(o, "driver", d->driver);
+	json_text(o, "rdma", d->rdma);
+	json_text(o, "net", d->net);
 	if (d->role == ROLE_GPU && d->group >= 0) {
 		topo_near(topo, d, ":1", near, sizeof(near));
-		add_text(o, "ucx_net_devices", near);
+		json_text(o, "ucx_net_devices", near);
 		topo_near(topo, d, "", near, sizeof(near));
-		add_text(o, "nics", near);
+		json_text(o, "nics", near);
 	}
 	return o;
 }
@@ -105,8 +99,8 @@ void topo_json(const struct topo *topo, FILE *to)
 {
 	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
 
-	add_text(o, "confidence", confidence_name[topo->confidence]);
-	add_text(o, "why", topo->why);
+	json_text(o, "confidence", confidence_name[topo->confidence]);
+	json_text(o, "why", topo->why);
 	json_object_object_add(o, "groups", json_object_new_int(topo->n_groups));
 	for (size_t i = 0; i < topo->n_nodes; i++) {
 		struct json_object *node = json_object_new_object();
@@ -114,7 +108,7 @@ void topo_json(const struct topo *topo, FILE *to)
 
 		cpus_mask(&topo->node[i].cpus, mask, sizeof(mask));
 		json_object_object_add(node, "id", json_object_new_int(topo->node[i].id));
-		add_text(node, "cpus", mask);
+		json_text(node, "cpus", mask);
 		json_object_array_add(list, node);
 	}
 	json_object_object_add(o, "nodes", list);
@@ -122,8 +116,7 @@ void topo_json(const struct topo *topo, FILE *to)
 	for (size_t i = 0; i < topo->n_devices; i++)
 		json_object_array_add(list, device_json(topo, &topo->device[i]));
 	json_object_object_add(o, "devices", list);
-	fprintf(to, "%s\n", json_object_to_json_string_ext(o, JSON_FORM));
-	json_object_put(o);
+	json_show(o, to);
 }
 
 /* The file that HWLOC_PCI_LOCALITY names: a domain and the processors next to it, a line each. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hvaccel.h"
+#include "options.h"
 #include "topo.h"
 
 static void nccl(const struct topo *topo, FILE *to)
@@ -43,8 +44,8 @@ static int options(int argc, char **argv, size_t *shape)
 	static const struct option known[] = {
 		{ "format", required_argument, NULL, 'f' },
 		{ "json", no_argument, NULL, 'j' },
-		{ "sysroot", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' },
+		OPTION_SYSROOT,
+		OPTION_HELP,
 		{ 0 },
 	};
 	const char *name = "text";
@@ -58,15 +59,9 @@ static int options(int argc, char **argv, size_t *shape)
 		case 'j':
 			name = "json";
 			break;
-		case 's':
-			sysfs_root(optarg);
-			break;
-		case 'h':
-			usage(stdout);
-			exit(STATUS_OK);
 		default:
-			usage(stderr);
-			return STATUS_USAGE;
+			if (!option_alike(c, usage))
+				return STATUS_USAGE;
 		}
 	}
 	for (*shape = 0; *shape < FORMATS && strcmp(format[*shape].name, name);)

@@ -15,6 +15,7 @@
 #include "hvaccel.h"
 #include "memory.h"
 #include "nic.h"
+#include "options.h"
 #include "sysfs.h"
 
 /* Values from before, one a line: path, a tab, value. Gone with a reboot, as the settings are. */
@@ -303,8 +304,8 @@ static int options(int argc, char **argv, bool *do_apply, bool *do_undo)
 	static const struct option known[] = {
 		{ "apply", no_argument, NULL, 'a' },
 		{ "undo", no_argument, NULL, 'u' },
-		{ "sysroot", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' },
+		OPTION_SYSROOT,
+		OPTION_HELP,
 		{ 0 },
 	};
 	int c;
@@ -317,15 +318,9 @@ static int options(int argc, char **argv, bool *do_apply, bool *do_undo)
 		case 'u':
 			*do_undo = true;
 			break;
-		case 's':
-			sysfs_root(optarg);
-			break;
-		case 'h':
-			usage(stdout);
-			exit(STATUS_OK);
 		default:
-			usage(stderr);
-			return STATUS_USAGE;
+			if (!option_alike(c, usage))
+				return STATUS_USAGE;
 		}
 	}
 	if (*do_undo ? argc != optind || *do_apply : argc - optind != 1) {

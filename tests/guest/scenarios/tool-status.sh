@@ -29,10 +29,15 @@ DRIVER=hv_netvsc
 driver_load
 address "$nics"
 eventually 15 "the VF's bus" vpci_buses_are 1
-# a kernel with pci-hyperv built in sees the function, the others its bus only
+# A kernel with pci-hyperv built in sees the function, the others its bus only; one with virtio_pci
+# built in has given it a driver.
 if [ -d /sys/bus/vmbus/drivers/hv_pci ]; then
 	eventually 15 "the function" test -e /sys/bus/pci/devices/1234:00:00.0
-	says 6 'path synthetic' 'driver-not-loaded' 'modprobe virtio_pci'
+	if [ -e /sys/bus/pci/devices/1234:00:00.0/driver ]; then
+		says 6 'path synthetic' 'no-interface: virtio-pci'
+	else
+		says 6 'path synthetic' 'driver-not-loaded' 'modprobe virtio_pci'
+	fi
 else
 	says 6 'path synthetic' 'bus-driver-missing' 'modprobe pci-hyperv'
 fi

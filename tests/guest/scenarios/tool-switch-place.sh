@@ -55,7 +55,7 @@ lease=$(ip -o addr show dev "$near" | sed -n 's/.*inet 10.55.0.2.*valid_lft \([0
 at_least "the manager's own lease" 3000 "${lease:-0}"
 
 note "what udev runs at boot: not under an interface that is up"
-run hvaccel switch "$near" intree --confirm 0
+run hvaccel switch "$near" intree --confirm 0 --lose lease
 refuse hvaccel attach "$near_device"
 grep -q "$near is up and stays with hv_netvsc" /tmp/step.log || fail "$(cat /tmp/step.log)"
 run ip link set "$near" down
