@@ -18,6 +18,8 @@
 #include "sysfs.h"
 #include "vf.h"
 
+#define CAUSE "vf_cause_"
+
 struct report {
 	const struct nic *nic;
 	struct stats stats;
@@ -33,10 +35,10 @@ static const char * const modules[] = {
 	"pci_hyperv", "mana", "mlx5_core", "mlx4_core",
 };
 
-/* What hv_netvsc counts when a packet is lost or had to wait. */
+/* What either driver counts when a packet is lost or had to wait. */
 static const char * const netvsc_drop[] = {
 	"tx_no_memory", "tx_no_space", "tx_too_big", "tx_busy", "tx_send_full", "rx_comp_busy",
-	"rx_no_memory", "vf_tx_dropped", "vlan_error",
+	"rx_no_memory", "vf_tx_dropped", "vf_tx_unfinished", "vf_unanswered", "vlan_error",
 };
 
 /* What hv_netvsc_accel counts of a queue for the same reasons. */
@@ -127,7 +129,23 @@ static void show_since(const struct vf_state *vf)
 		printf(" for %.0f s", up);
 }
 
-static void show_vf(const struct vf_state *vf)
+/* Why the path went back to the synthetic one, as hv_netvsc_accel counts it. */
+static void show_causes(const struct stats *stats)
+{
+	const char *before = "  causes     ";
+
+	for (size_t i = 0; i < stats->n; i++) {
+		if (strncmp(stats->stat[i].name, CAUSE, strlen(CAUSE)) || !stats->stat[i].value)
+			continue;
+		printf("%s%s %" PRIu64, before, stats->stat[i].name + strlen(CAUSE),
+		       stats->stat[i].value);
+		before = ", ";
+	}
+	if (*before == ',')
+		printf("\n");
+}
+
+static void show_vf(const struct vf_state *vf, const struct stats *stats)
 {
 	const struct function *f = vf->function;
 
@@ -140,6 +158,7 @@ static void show_vf(const struct vf_state *vf)
 	if (vf->flaps >= 0)
 		printf("  flaps      %" PRId64 "%s\n", vf->flaps,
 		       vf->flaps_logged ? " in what the kernel's log still has" : "");
+	show_causes(stats);
 	if (vf->ms_vf >= 0 && vf->ms_synthetic >= 0)
 		printf("  time       %.3f s on the VF, %.3f s synthetic\n", vf->ms_vf / 1e3,
 		       vf->ms_synthetic / 1e3);
@@ -185,7 +204,7 @@ static void show(const struct report *r)
 	       nic->override);
 	if (*nic->name)
 		printf("  link       %s, %s, mtu %ld\n", nic->operstate, nic->address, nic->mtu);
-	show_vf(&r->vf);
+	show_vf(&r->vf, &r->stats);
 	if (!*nic->name)
 		return;
 	show_channels(nic);
@@ -273,7 +292,13 @@ static struct json_object *channels_json(const struct nic *nic)
 static struct json_object *nic_json(const struct report *r)
 {
 	struct json_object *o = json_object_new_object(), *drops = NULL;
+	struct json_object *causes = json_object_new_object();
 
+	for (size_t i = 0; i < r->stats.n; i++)
+		if (!strncmp(r->stats.stat[i].name, CAUSE, strlen(CAUSE)))
+			json_object_object_add(causes, r->stats.stat[i].name + strlen(CAUSE),
+					       json_object_new_uint64(r->stats.stat[i].value));
+	json_object_object_add(o, "causes", causes);
 	json_text(o, "device", r->nic->device);
 	json_text(o, "name", r->nic->name);
 	json_text(o, "driver", r->nic->driver);
