@@ -207,10 +207,15 @@ static bool confirmed(struct guard *g)
 static void tell_console(const char *name)
 {
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	char text[96];
+	int n;
 
 	if (fd < 0)
 		return;
-	if (dprintf(fd, "<1>hvaccel: %s cannot be brought back, rebooting\n", name) < 0)
+	/* One write a line; stdio would seek, which this file refuses. */
+	n = snprintf(text, sizeof(text), "<1>hvaccel: %s cannot be brought back, rebooting\n",
+		     name);
+	if (write(fd, text, n) != n)
 		say("/dev/kmsg: %s", strerror(errno));
 	close(fd);
 }
