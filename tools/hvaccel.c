@@ -10,6 +10,15 @@ static const struct {
 	int (*main)(int argc, char **argv);
 	const char *what;
 } command[] = {
+	{ "status", status_main, "which path carries each NIC's traffic, and why not the VF" },
+	{ "switch", switch_main, "give a NIC to another driver, and back unless confirmed" },
+	{ "confirm", confirm_main, "what switch did lasts" },
+	{ "attach", attach_main, "what udev runs for a NIC that was switched" },
+	{ "topo", topo_main, "which GPUs and RDMA NICs belong together; NCCL's file and others" },
+	{ "doctor", doctor_main, "will GPUDirect RDMA work here, and if not, why" },
+	{ "tune", tune_main, "settings for hpc, throughput or latency, and back" },
+	{ "top", top_main, "what each VMBus channel does, live" },
+	{ "rdma-names", rdma_names_main, "names of RDMA devices that stay the same" },
 	{ "placement", placement_main, "which processor each VMBus channel interrupts" },
 	{ "preflight", external_main, "are the modules ready for the kernel that is booted next" },
 	{ "report", external_main, "collect what a bug report wants, without names and addresses" },

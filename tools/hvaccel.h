@@ -5,14 +5,35 @@
 #ifndef HVACCEL_H
 #define HVACCEL_H
 
+#include <stddef.h>
+
 /* What a script learns from a command. */
 enum status {
 	STATUS_OK = 0,
 	STATUS_FAILED = 1, /* something was refused; named on stderr */
 	STATUS_USAGE = 2,
 	STATUS_ABSENT = 3, /* nothing here to work on: no VMBus */
-	STATUS_CHANGES = 4, /* placement --check: what is set is not what the policy says */
+	STATUS_CHANGES = 4, /* --check, topo check: what is there is not what should be */
+	STATUS_SYNTHETIC = 5, /* status: the synthetic path carries, the host offers no VF */
+	STATUS_DEGRADED = 6, /* status: a VF should carry and does not; doctor: warnings */
+	STATUS_SICK = 7, /* doctor: GPUDirect RDMA will not work */
 };
+
+/* struct placement - where a channel should be */
+struct placement {
+	char device[64];
+	char relid[16];
+	long cpu;
+};
+
+/**
+ * placement_plan() - every channel that can be moved, and its processor in the plan
+ * @n: their number
+ *
+ * Return: to be freed; NULL and no channel where the machine has none, or a list of processors
+ * cannot be read, which is told.
+ */
+struct placement *placement_plan(size_t *n);
 
 /** placement_main() - `hvaccel placement`; arguments from its own name on */
 int placement_main(int argc, char **argv);
@@ -23,5 +44,23 @@ int placement_main(int argc, char **argv);
  * Return: does not, unless the program is not there.
  */
 int external_main(int argc, char **argv);
+/** status_main() - `hvaccel status`; likewise */
+int status_main(int argc, char **argv);
+/** switch_main() - `hvaccel switch`; likewise */
+int switch_main(int argc, char **argv);
+/** confirm_main() - `hvaccel confirm`; likewise */
+int confirm_main(int argc, char **argv);
+/** attach_main() - `hvaccel attach`, which udev runs; likewise */
+int attach_main(int argc, char **argv);
+/** topo_main() - `hvaccel topo`; likewise */
+int topo_main(int argc, char **argv);
+/** tune_main() - `hvaccel tune`; likewise */
+int tune_main(int argc, char **argv);
+/** top_main() - `hvaccel top`; likewise */
+int top_main(int argc, char **argv);
+/** rdma_names_main() - `hvaccel rdma-names`; likewise */
+int rdma_names_main(int argc, char **argv);
+/** doctor_main() - `hvaccel doctor`; likewise */
+int doctor_main(int argc, char **argv);
 
 #endif

@@ -15,12 +15,14 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hvaccel.h"
+#include "json.h"
+#include "memory.h"
+#include "options.h"
 #include "sysfs.h"
 
 #define DEVICES  "/sys/bus/vmbus/devices"
@@ -81,15 +83,6 @@ struct options {
 	bool check;
 	struct cpus exclude;
 };
-
-static void *must(void *memory)
-{
-	if (!memory) {
-		fprintf(stderr, "hvaccel: out of memory\n");
-		exit(STATUS_FAILED);
-	}
-	return memory;
-}
 
 /* A list that cannot be read would let channels onto processors that nobody may disturb. */
 static int read_list(struct cpus *cpus, const char *name)
@@ -277,24 +270,6 @@ static void plan_device(struct device *d)
 	}
 }
 
-/* A mask as the kernel wants it: 32 bits a group, the highest first. */
-static void mask_text(const struct cpus *cpus, char *text, size_t size)
-{
-	unsigned int groups = 1, cpu;
-	size_t at = 0;
-
-	for (cpu = 0; cpu < CPUS_MAX; cpu++)
-		if (cpus->has[cpu])
-			groups = cpu / 32 + 1;
-	for (unsigned int g = groups; g--;) {
-		unsigned int bits = 0;
-
-		for (cpu = 0; cpu < 32; cpu++)
-			bits |= (unsigned int)cpus->has[g * 32 + cpu] << cpu;
-		at += snprintf(text + at, size - at, "%08x%s", bits, g ? "," : "");
-	}
-}
-
 /* The queue whose channel interrupts nearest to @cpu; ties are dealt out in turn. */
 static unsigned int nearest(const struct device *d, unsigned int cpu)
 {
@@ -319,7 +294,7 @@ static unsigned int nearest(const struct device *d, unsigned int cpu)
 /* Transmit queues of hv_netvsc_accel; hv_netvsc chooses without asking XPS. */
 static int apply_xps(const struct device *d)
 {
-	char driver[64], text[CPUS_MAX / 32 * 9 + 1];
+	char driver[64], text[CPUS_MASK_SIZE];
 	char **nic;
 	int ret = 0;
 
@@ -333,7 +308,7 @@ static int apply_xps(const struct device *d)
 
 		for (unsigned int cpu = 0; cpu < CPUS_MAX; cpu++)
 			mask.has[cpu] = cpu_of[cpu].online && nearest(d, cpu) == q;
-		mask_text(&mask, text, sizeof(text));
+		cpus_mask(&mask, text, sizeof(text));
 		err = sysfs_write(text, DEVICES "/%s/net/%s/queues/tx-%u/xps_cpus", d->name, *nic,
 				  q);
 		/* fewer queues than channels, or a kernel without XPS */
@@ -425,8 +400,7 @@ static void show_json(void)
 			json_object_array_add(all, o);
 		}
 	}
-	printf("%s\n", json_object_to_json_string_ext(all, JSON_C_TO_STRING_PRETTY));
-	json_object_put(all);
+	json_show(all, stdout);
 }
 
 static bool differs(void)
@@ -458,8 +432,8 @@ static int options(int argc, char **argv, struct options *opt)
 		{ "check", no_argument, NULL, 'c' },
 		{ "exclude", required_argument, NULL, 'e' },
 		{ "json", no_argument, NULL, 'j' },
-		{ "sysroot", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' },
+		OPTION_SYSROOT,
+		OPTION_HELP,
 		{ 0 },
 	};
 	int c;
@@ -483,15 +457,9 @@ static int options(int argc, char **argv, struct options *opt)
 		case 'j':
 			opt->json = true;
 			break;
-		case 's':
-			sysfs_root(optarg);
-			break;
-		case 'h':
-			usage(stdout);
-			exit(STATUS_OK);
 		default:
-			usage(stderr);
-			return STATUS_USAGE;
+			if (!option_alike(c, usage))
+				return STATUS_USAGE;
 		}
 	}
 	if (optind < argc) {
@@ -501,6 +469,51 @@ static int options(int argc, char **argv, struct options *opt)
 	return STATUS_OK;
 }
 
+/* Read and planned; the devices are in @devices. */
+static int make_plan(const struct cpus *exclude)
+{
+	int status = read_processors(exclude);
+
+	if (!status)
+		status = read_devices();
+	for (unsigned int i = 0; !status && i < n_devices; i++)
+		plan_device(&devices[i]);
+	return status;
+}
+
+static void forget_plan(void)
+{
+	for (unsigned int i = 0; i < n_devices; i++)
+		free(devices[i].channel);
+	free(devices);
+	devices = NULL;
+	n_devices = 0;
+}
+
+struct placement *placement_plan(size_t *n)
+{
+	struct placement *plan = NULL;
+	struct cpus none = { 0 };
+
+	*n = 0;
+	make_plan(&none);
+	for (unsigned int i = 0; i < n_devices; i++)
+		for (unsigned int j = 0; j < devices[i].n_channels; j++) {
+			const struct channel *c = &devices[i].channel[j];
+			struct placement *place;
+
+			if (c->cpu < 0 || c->want < 0)
+				continue;
+			plan = grow(plan, n, sizeof(*plan));
+			place = &plan[*n - 1];
+			snprintf(place->device, sizeof(place->device), "%s", devices[i].name);
+			snprintf(place->relid, sizeof(place->relid), "%s", c->relid);
+			place->cpu = c->want;
+		}
+	forget_plan();
+	return plan;
+}
+
 int placement_main(int argc, char **argv)
 {
 	struct options opt = { 0 };
@@ -508,13 +521,11 @@ int placement_main(int argc, char **argv)
 
 	status = options(argc, argv, &opt);
 	if (!status)
-		status = read_processors(&opt.exclude);
-	if (!status)
-		status = read_devices();
-	if (status)
+		status = make_plan(&opt.exclude);
+	if (status) {
+		forget_plan();
 		return status;
-	for (unsigned int i = 0; i < n_devices; i++)
-		plan_device(&devices[i]);
+	}
 	if (opt.apply)
 		status = apply();
 	if (opt.json)
@@ -523,8 +534,6 @@ int placement_main(int argc, char **argv)
 		show_text();
 	if (!status && opt.check && differs())
 		status = STATUS_CHANGES;
-	for (unsigned int i = 0; i < n_devices; i++)
-		free(devices[i].channel);
-	free(devices);
+	forget_plan();
 	return status;
 }

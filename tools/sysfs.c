@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "memory.h"
 #include "sysfs.h"
 
 static const char *root = "";
@@ -16,6 +17,16 @@ static const char *root = "";
 void sysfs_root(const char *dir)
 {
 	root = dir;
+}
+
+bool sysfs_saved(void)
+{
+	return *root;
+}
+
+char *sysfs_path(const char *path)
+{
+	return text_of("%s%s", root, path);
 }
 
 static int path_of(char *path, size_t size, const char *fmt, va_list args)
@@ -46,6 +57,51 @@ static int read_path(char *text, size_t size, const char *path)
 	text[n] = 0;
 	text[strcspn(text, "\n")] = 0;
 	return 0;
+}
+
+FILE *sysfs_open(const char *fmt, ...)
+{
+	char path[PATH_MAX];
+	va_list args;
+	int ret;
+
+	va_start(args, fmt);
+	ret = path_of(path, sizeof(path), fmt, args);
+	va_end(args);
+	if (ret) {
+		errno = -ret;
+		return NULL;
+	}
+	return fopen(path, "re");
+}
+
+bool sysfs_exists(const char *fmt, ...)
+{
+	char path[PATH_MAX];
+	va_list args;
+	int ret;
+
+	va_start(args, fmt);
+	ret = path_of(path, sizeof(path), fmt, args);
+	va_end(args);
+	return !ret && !access(path, F_OK);
+}
+
+void sysfs_real(char *text, size_t size, const char *fmt, ...)
+{
+	char path[PATH_MAX], real[PATH_MAX], top[PATH_MAX] = "";
+	size_t skip;
+	va_list args;
+	int ret;
+
+	va_start(args, fmt);
+	ret = path_of(path, sizeof(path), fmt, args);
+	va_end(args);
+	*text = 0;
+	if (ret || !realpath(path, real) || (*root && !realpath(root, top)))
+		return;
+	skip = strlen(top);
+	snprintf(text, size, "%s", strncmp(real, top, skip) ? real : real + skip);
 }
 
 int sysfs_read(char *text, size_t size, const char *fmt, ...)
@@ -121,15 +177,6 @@ int sysfs_write(const char *value, const char *fmt, ...)
 static int not_hidden(const struct dirent *entry)
 {
 	return entry->d_name[0] != '.';
-}
-
-static void *must(void *memory)
-{
-	if (!memory) {
-		fprintf(stderr, "hvaccel: out of memory\n");
-		exit(1);
-	}
-	return memory;
 }
 
 char **sysfs_list(const char *fmt, ...)
@@ -222,4 +269,21 @@ unsigned int cpus_count(const struct cpus *cpus)
 	for (unsigned int cpu = 0; cpu < CPUS_MAX; cpu++)
 		n += cpus->has[cpu];
 	return n;
+}
+
+void cpus_mask(const struct cpus *cpus, char *text, size_t size)
+{
+	unsigned int groups = 1, cpu;
+	size_t at = 0;
+
+	for (cpu = 0; cpu < CPUS_MAX; cpu++)
+		if (cpus->has[cpu])
+			groups = cpu / 32 + 1;
+	for (unsigned int g = groups; g-- && at < size;) {
+		unsigned int bits = 0;
+
+		for (cpu = 0; cpu < 32; cpu++)
+			bits |= (unsigned int)cpus->has[g * 32 + cpu] << cpu;
+		at += snprintf(text + at, size - at, "%08x%s", bits, g ? "," : "");
+	}
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #define CPUS_MAX 1024
 
@@ -17,6 +18,18 @@ struct cpus {
 
 /** sysfs_root() - look below @dir instead of /; set once, before anything is read */
 void sysfs_root(const char *dir);
+
+/** sysfs_saved() - is it a saved tree that is looked at? */
+bool sysfs_saved(void);
+
+/** sysfs_path() - a path below the root, as the system knows it; to be freed */
+char *sysfs_path(const char *path);
+
+/** sysfs_open() - a file below the root for reading, or NULL and errno */
+FILE *sysfs_open(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** sysfs_exists() - is there such a file or directory? */
+bool sysfs_exists(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /**
  * sysfs_read() - the first line of a file
@@ -57,8 +70,28 @@ void sysfs_list_free(char **names);
 void sysfs_link(char *name, size_t size, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/**
+ * sysfs_real() - a path without symbolic links, from the root on
+ * @path: filled; "" where there is none
+ * @size: room in @path
+ * @fmt: path below the root
+ */
+void sysfs_real(char *path, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /** cpus_parse() - "0-3,8" into a set; false when it is no such list or names a number too high */
 bool cpus_parse(struct cpus *cpus, const char *text);
+
+/* Room that the longest mask takes: eight digits and a comma for each 32 processors. */
+#define CPUS_MASK_SIZE (CPUS_MAX / 32 * 9 + 1)
+
+/**
+ * cpus_mask() - a set as the kernel writes and reads it: 32 bits a group, the highest first
+ * @cpus: set
+ * @text: filled
+ * @size: room in @text, CPUS_MASK_SIZE for any set
+ */
+void cpus_mask(const struct cpus *cpus, char *text, size_t size);
 
 /** cpus_count() - members of a set */
 unsigned int cpus_count(const struct cpus *cpus);

@@ -63,6 +63,8 @@ done
 same "queues" 4 "$queue"
 # who may not write is told so and nothing moves
 before=$(channel_cpus)
+run chmod 755 /
 refuse busybox su nobody -s /bin/sh -c 'hvaccel placement --apply --exclude 1,2,3'
+grep -q 'to processor .*: Permission denied' /tmp/step.log || fail "no word of rights: $(cat /tmp/step.log)"
 same "channels after an attempt without rights" "$before" "$(channel_cpus)"
 driver_unload
