@@ -71,8 +71,8 @@ bench-compare: ## measure again what BASE=results.json has; fails on what became
 	@tests/bench/compare '$(BASE)' $(if $(NEW),'$(NEW)')
 
 .PHONY: bench-targets
-bench-targets: ## measure the targets afresh, middle timing; fails where one is missed
-	@tests/bench/check-targets $(if $(KERNEL),--kernel $(KERNEL)) \
+bench-targets: ## measure the targets afresh, middle timing; fails where one is missed; BENCH=name
+	@tests/bench/check-targets $(if $(KERNEL),--kernel $(KERNEL)) $(addprefix --bench ,$(BENCH)) \
 		$(if $(PACKETS),--packets $(PACKETS)) $(if $(NEW),'$(NEW)')
 
 .PHONY: matrix

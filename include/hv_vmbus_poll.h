@@ -8,10 +8,12 @@
  * packet at a time sends one for each. Once the packets of a channel come closer than
  * HVA_POLL_GAP_US on average, the channel is *steady*: the interrupt stays masked, who transmits
  * schedules NAPI when the host wrote something, and a timer looks once a *period* and ends it when
- * packets come less often. What the host sends while nobody transmits waits for that timer, so the
- * period bounds the delay. It begins at HVA_POLL_MIN_US and doubles while load lasts and we
- * transmit more than we receive, up to what the user allows. Where packets are rare, as in a
- * request and its response, no timer runs and nothing is ever delayed.
+ * packets come less often. A channel that hardly transmits is steady only when its interrupts
+ * themselves come that close: a host that gives many packets with each leaves nothing to save. What
+ * the host sends while nobody transmits waits for the timer, so the period bounds the delay. It
+ * begins at HVA_POLL_MIN_US and doubles while load lasts and we transmit more than we receive, up
+ * to what the user allows. Where packets are rare, as in a request and its response, no timer runs
+ * and nothing is ever delayed.
  *
  * A poll ends like this::
  *
@@ -47,6 +49,7 @@
  * @napi: serves it
  * @sent: packets transmitted; the transmit path's
  * @taken: packets received; NAPI
+ * @naps: polls since @since that ended with the interrupt unmasked; NAPI
  * @was_steady: as of the last poll; NAPI
  * @since: when the window began, ktime; NAPI
  * @seen_sent: @sent then, or at the last tick; the timer's while steady
@@ -54,6 +57,7 @@
  * @timer: one tick a period
  * @period: now, us; the timer's while steady
  * @first: the timer has not fired since the channel became steady; the timer's
+ * @interrupted: interrupts came densely when the channel became steady; the timer's while steady
  * @adaptive: the period grows from HVA_POLL_MIN_US to @usecs
  * @steady: how often the channel became steady
  * @ticks: how often the timer fired
@@ -68,6 +72,7 @@ struct hva_poll {
 	u32 sent;
 
 	u32 taken ____cacheline_aligned_in_smp;
+	u32 naps;
 	bool was_steady;
 	ktime_t since;
 	u32 seen_sent;
@@ -75,6 +80,7 @@ struct hva_poll {
 	struct hrtimer timer;
 	u32 period;
 	bool first;
+	bool interrupted;
 	bool adaptive;
 	u64 steady;
 	u64 ticks;

@@ -51,6 +51,7 @@ int nva_queue_create(struct nva_device *dev, u32 index)
 	q->index = index;
 	u64_stats_init(&q->tx_stats.syncp);
 	u64_stats_init(&q->rx_stats.syncp);
+	INIT_LIST_HEAD(&q->udp);
 	timer_setup(&q->stall, stalled, 0);
 	hva_poll_init(&q->poll, &q->hc, &q->napi);
 	hva_poll_set(&q->poll, dev->poll_adaptive, dev->poll_usecs);
@@ -109,8 +110,7 @@ int nva_channel_open(struct nva_queue *q, struct vmbus_channel *chan)
 	WRITE_ONCE(q->cpu, READ_ONCE(chan->target_cpu));
 	q->owed_first = 0;
 	q->owed_count = 0;
-	q->quiet_answers = 0;
-	q->quiet_max = 0;
+	q->returned = 0;
 	napi_enable(&q->napi);
 	for (;;) {
 		err = vmbus_open(chan, bytes, bytes, NULL, 0, interrupt, q);
@@ -280,23 +280,21 @@ void nva_subchannels_stop(struct nva_device *dev)
 /**
  * nva_answer_quietly() - may the doorbell of receive completions wait?
  * @q: queue
- * @count: completions in a batch that is about to end
+ * @work: packets received in this poll
  *
  * A host with sections to spare is in no hurry to get some back, and under load the next packet
- * that is sent rings the doorbell for both. Few may wait, and not for long. Where packets are rare
- * the doorbell is worth its exit: it wakes the host for the request that follows. Waiting there too
- * cost TCP request/response 4.2 us of the guest's and 13 us of the wall clock's time.
+ * that is sent rings the doorbell for both. Few may wait, see nva_rx_answer(), and not for long.
+ * Where packets are rare the doorbell is worth its exit: it wakes the host for the request that
+ * follows. Waiting there too cost TCP request/response 4.2 us of the guest's and 13 us of the wall
+ * clock's time.
  *
  * Context: NAPI.
  * Return: true when the doorbell may stay owed; somebody rings it within NVA_STALL_PERIOD.
  */
-bool nva_answer_quietly(struct nva_queue *q, u32 count)
+bool nva_answer_quietly(struct nva_queue *q, u32 work)
 {
-	q->quiet_answers += count;
-	if (!hva_poll_burst(&q->poll) || q->quiet_answers > q->quiet_max) {
-		q->quiet_answers = 0;
+	if (work < NVA_RX_BULK && !hva_poll_burst(&q->poll))
 		return false;
-	}
 	if (!timer_pending(&q->stall))
 		mod_timer(&q->stall, jiffies + NVA_STALL_PERIOD);
 	return true;
@@ -349,12 +347,13 @@ int nva_poll(struct napi_struct *napi, int budget)
 			break;
 		}
 	}
+	nva_rx_end(q);
 	hva_read_end(&reader);
 	sent = nva_xdp_flush(q);
 	/* pairs with take_pool() in xsk.c */
 	pool = smp_load_acquire(&q->xdp.pool);
 	unsent = pool && nva_xsk_transmit(q, pool, &sent);
-	left = nva_rx_answer(q, work >= budget, sent);
+	left = nva_rx_answer(q, work >= budget || nva_answer_quietly(q, work), sent);
 
 	u64_stats_update_begin(&q->rx_stats.syncp);
 	q->rx_stats.polls++;

@@ -73,8 +73,10 @@
 #define NVA_POLL_USECS		256
 /* Receive completions that may wait for room in the ring. */
 #define NVA_RX_OWED		1024
-/* Receive completions in the ring that the host is not told of; fewer where sections are few. */
-#define NVA_RX_QUIET		64
+/* Sections given back that the host is not told of; fewer where sections are few. */
+#define NVA_RX_QUIET		512u
+/* So many packets in a poll are load. */
+#define NVA_RX_BULK		16
 
 /* Features that follow what the host can do. */
 #define NVA_HOST_FEATURES	(NETIF_F_SG | NETIF_F_RXCSUM | NETIF_F_RXHASH |			\
@@ -138,7 +140,6 @@ struct nva_cut {
  * @max_ranges: ranges the host takes in a packet; session
  * @batch_max: RNDIS messages the host takes in one packet; session
  * @batch_align: alignment of each; session
- * @quiet_max: receive completions in the ring that the host need not be told of; session
  * @recv_buf: receive buffer; session
  * @send_buf: this queue's part of the send buffer; session
  * @headers: RNDIS headers of packets sent by reference, NVA_TX_HEADER bytes a slot; session
@@ -155,13 +156,15 @@ struct nva_cut {
  * @owed: ring of receive completions to send; NAPI
  * @owed_first: the oldest; NAPI
  * @owed_count: how many; NAPI
- * @quiet_answers: completions the host was not told of when they were written; NAPI
  * @pieces: see there; NAPI
  * @cut: see there; NAPI
  * @returned: sections given back that the host was not woken for; NAPI
  * @returned_max: so many may be; session
  * @gro_udp: GRO may merge UDP; NAPI
  * @deliver: frames go to the stack; NAPI
+ * @udp_wanted: the stack kept the first datagram of this poll; NAPI
+ * @udp_count: datagrams in @udp; NAPI
+ * @udp: they gather for the stack; empty between polls; NAPI
  * @xdp: see there
  * @rx_stats: counters, written by NAPI
  * @cpu: which the channel interrupted when it was opened; session
@@ -182,7 +185,6 @@ struct nva_queue {
 	u32 max_ranges;
 	u32 batch_max;
 	u32 batch_align;
-	u32 quiet_max;
 	u8 *recv_buf;
 	u8 *send_buf;
 	struct page **headers;
@@ -206,13 +208,15 @@ struct nva_queue {
 	struct nva_owed *owed;
 	u32 owed_first;
 	u32 owed_count;
-	u32 quiet_answers;
 	struct nva_pieces pieces;
 	struct nva_cut cut;
 	u32 returned;
 	u32 returned_max;
 	bool gro_udp;
 	bool deliver;
+	bool udp_wanted;
+	u32 udp_count;
+	struct list_head udp;
 	struct nva_xdp xdp;
 	struct nva_rx_stats rx_stats;
 
@@ -459,7 +463,7 @@ void nva_subchannel(struct vmbus_channel *chan);
 void nva_subchannels_expect(struct nva_device *dev, u32 count);
 u32 nva_subchannels_wait(struct nva_device *dev, u32 count);
 void nva_subchannels_stop(struct nva_device *dev);
-bool nva_answer_quietly(struct nva_queue *q, u32 count);
+bool nva_answer_quietly(struct nva_queue *q, u32 work);
 int nva_poll(struct napi_struct *napi, int budget);
 
 /* nvsp.c: version, buffers, sub-channels, messages of the host */
@@ -492,8 +496,9 @@ void nva_rx_pool_destroy(struct nva_queue *q);
 void nva_rx_forget(struct nva_queue *q);
 u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet);
 void nva_rx_begin(struct nva_queue *q);
+void nva_rx_end(struct nva_queue *q);
 struct sk_buff *nva_rx_skb(struct nva_queue *q, const void *from, u32 length);
-bool nva_rx_answer(struct nva_queue *q, bool again, bool sent);
+bool nva_rx_answer(struct nva_queue *q, bool wait, bool sent);
 
 /* tx.c: packets to the host */
 netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev);

@@ -30,6 +30,9 @@
 /* No frame is longer, coalesced or not: a 16-bit IP length and an Ethernet header. */
 #define FRAME_MAX		(ETH_HLEN + 65535u)
 
+/* Datagrams in a list for the stack. */
+#define UDP_LIST		16
+
 /* As many answers under one lock. */
 #define ANSWER_BATCH		64
 
@@ -105,7 +108,7 @@ int nva_rx_pool_create(struct nva_queue *q, u32 channels)
 		nva_rx_pool_destroy(q);
 		return err;
 	}
-	q->returned_max = q->dev->recv_sections / (4 * channels);
+	q->returned_max = min(q->dev->recv_sections / (8 * channels), NVA_RX_QUIET);
 	return 0;
 }
 
@@ -134,6 +137,27 @@ void nva_rx_begin(struct nva_queue *q)
 {
 	q->gro_udp = q->ndev->features & (NETIF_F_GRO_UDP_FWD | NETIF_F_GRO_FRAGLIST) ||
 		     udp_gro_possible();
+	q->udp_wanted = false;
+}
+
+/* Hands over the datagrams that gathered. */
+static void flush_udp(struct nva_queue *q)
+{
+	netif_receive_skb_list(&q->udp);
+	INIT_LIST_HEAD(&q->udp);
+	q->udp_count = 0;
+}
+
+/**
+ * nva_rx_end() - after the last packet of a poll: nothing of it is kept back
+ * @q: queue
+ *
+ * Context: NAPI.
+ */
+void nva_rx_end(struct nva_queue *q)
+{
+	if (q->udp_count)
+		flush_udp(q);
 }
 
 static void no_memory(struct nva_queue *q)
@@ -270,6 +294,22 @@ static void describe_coalesced(struct nva_queue *q, struct sk_buff *skb, u32 csu
 	shinfo->gso_type = type;
 }
 
+/*
+ * Datagrams that somebody wants go up in lists, for which the stack looks up a route once. Those
+ * that are dropped at the door go one by one: a buffer that is free again before the next is needed
+ * costs less than lists. The first of a poll tells which they are.
+ */
+static void deliver_udp(struct nva_queue *q, struct sk_buff *skb)
+{
+	if (!q->udp_wanted) {
+		q->udp_wanted = netif_receive_skb(skb) == NET_RX_SUCCESS;
+		return;
+	}
+	list_add_tail(&skb->list, &q->udp);
+	if (++q->udp_count == UDP_LIST)
+		flush_udp(q);
+}
+
 /* Hands a whole packet to the stack. */
 static void deliver(struct nva_queue *q, struct sk_buff *skb, const struct rndis_rx *rx, u32 pieces)
 {
@@ -305,14 +345,52 @@ static void deliver(struct nva_queue *q, struct sk_buff *skb, const struct rndis
 	}
 	u64_stats_update_end(&q->rx_stats.syncp);
 
-	/*
-	 * GRO would look at UDP headers only to find that it cannot merge, see udp_gro_possible().
-	 * One by one: a buffer that is free again before the next is needed costs less than lists.
-	 */
+	/* GRO would look at UDP headers only to find that it cannot merge: udp_gro_possible() */
 	if (!q->gro_udp && rx->csum & RNDIS_RXCSUM_UDP_GOOD)
-		netif_receive_skb(skb);
+		deliver_udp(q, skb);
 	else
 		napi_gro_receive(&q->napi, skb);
+}
+
+/*
+ * A TCP segment goes up as one fragment without packet buffer of its own: one that GRO merges with
+ * those before it, which under load nearly all are, costs none then. What GRO needs of the headers
+ * it reads in the fragment.
+ */
+static bool segment_ok(const struct nva_queue *q, const struct rndis_rx *rx)
+{
+	return rx->csum & RNDIS_RXCSUM_TCP_GOOD && rx->data_length > LINEAR_HEADERS &&
+	       rx->data_length <= LINEAR_MAX && !(rx->has & RNDIS_RX_HAS_VLAN) &&
+	       q->ndev->features & NETIF_F_RXCSUM;
+}
+
+static void receive_segment(struct nva_queue *q, const void *frame, const struct rndis_rx *rx)
+{
+	u32 length = rx->data_length, size = SKB_DATA_ALIGN(length);
+	struct sk_buff *skb = napi_get_frags(&q->napi);
+	void *piece = skb ? cut_piece(q, size) : NULL;
+
+	if (unlikely(!piece)) {
+		/* the packet buffer waits for the next */
+		no_memory(q);
+		return;
+	}
+	memcpy(piece, frame, length);
+	skb_add_rx_frag(skb, 0, virt_to_page(piece), offset_in_page(piece), length, size);
+	skb_mark_for_recycle(skb);
+	skb_record_rx_queue(skb, q->index);
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	if (rx->has & RNDIS_RX_HAS_HASH && q->ndev->features & NETIF_F_RXHASH)
+		skb_set_hash(skb, rx->hash, PKT_HASH_TYPE_L4);
+	else
+		skb_clear_hash(skb);
+
+	u64_stats_update_begin(&q->rx_stats.syncp);
+	q->rx_stats.packets++;
+	q->rx_stats.bytes += length;
+	q->rx_stats.csum_good++;
+	u64_stats_update_end(&q->rx_stats.syncp);
+	napi_gro_frags(&q->napi);
 }
 
 /* Drops the packet being put together; the rest of its pieces is passed over. */
@@ -438,6 +516,10 @@ static bool receive_frame(struct nva_queue *q, const void *message, const struct
 	if (unlikely(q->pieces.skb)) {
 		drop_pieces(q);
 		nva_fault(q->dev, NVA_RX_BAD_PIECE);
+	}
+	if (!prog && segment_ok(q, rx)) {
+		receive_segment(q, frame, rx);
+		return true;
 	}
 	if (prog) {
 		/* pairs with take_pool() in xsk.c */
@@ -589,7 +671,7 @@ static u32 answer_batch(struct nva_queue *q, bool more, int *err)
 		if (hva_batch_completion(&batch, &message, sizeof(message), owed->txid))
 			break;
 	}
-	*err = hva_batch_end(&batch, n == q->owed_count && (more || nva_answer_quietly(q, n)));
+	*err = hva_batch_end(&batch, n == q->owed_count && more);
 	q->owed_first = (q->owed_first + n) % NVA_RX_OWED;
 	q->owed_count -= n;
 	return n;
@@ -598,15 +680,16 @@ static u32 answer_batch(struct nva_queue *q, bool more, int *err)
 /**
  * nva_rx_answer() - send the answers of a poll
  * @q: queue
- * @again: another poll follows at once; a host that has sections enough left is not woken for these
+ * @wait: a host that has sections enough left need not be woken for these: another poll follows at
+ * once, or see nva_answer_quietly()
  * @sent: frames were written to the ring, without a doorbell yet
  *
  * Context: NAPI.
  * Return: true when some are left because the ring is full; they stay owed.
  */
-bool nva_rx_answer(struct nva_queue *q, bool again, bool sent)
+bool nva_rx_answer(struct nva_queue *q, bool wait, bool sent)
 {
-	bool more = again && q->returned < q->returned_max;
+	bool more = wait && q->returned < q->returned_max;
 	u32 answers = 0, writes = 0, tries = 4;
 	bool left = false;
 	int err = 0;
@@ -629,7 +712,7 @@ bool nva_rx_answer(struct nva_queue *q, bool again, bool sent)
 		       !--tries;
 	}
 	/* frames wait for the doorbell, or what earlier polls gave back without one */
-	if (sent || (!more && q->returned && !writes && !nva_answer_quietly(q, 0)))
+	if (sent || (!more && q->returned && !writes))
 		hva_flush(&q->hc);
 	if (!more)
 		q->returned = 0;

@@ -85,7 +85,6 @@ int nva_tx_create(struct nva_queue *q, u32 channels)
 	q->batch_align = dev->batch_align;
 	q->open_slot = NULL;
 	q->quiet = 0;
-	WRITE_ONCE(q->quiet_max, min(dev->recv_sections / (8 * channels), NVA_RX_QUIET));
 	nva_tx_copy_max(q);
 	netdev_tx_reset_queue(q->txq);
 	return 0;

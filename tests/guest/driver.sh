@@ -75,7 +75,13 @@ driver_load() {
 	bus_up
 	eventually 15 "$driver_count VMBus NICs" vmbus_nics_are "$driver_count"
 	case $DRIVER in
-	hv_netvsc) run modprobe hv_netvsc ;;
+	hv_netvsc)
+		# an earlier driver_give() of the same scenario may still keep it away
+		for device in $(vmbus_nics); do
+			echo >"$vmbus_devices/$device/driver_override"
+		done
+		run modprobe hv_netvsc
+		;;
 	*) insert_ours "$DRIVER" ;;
 	esac
 	nics=''

@@ -132,7 +132,13 @@ waiter() {
 	"$@" >"$measure_waiter" 2>/tmp/waiter.err &
 	waiter_pid=$!
 	exec 4<"$measure_waiter"
-	read -r waiter_word waiter_said <&4 && [ "$waiter_word" = ready ]
+	while read -r waiter_word waiter_said <&4; do
+		# xdp says its mode first
+		case $waiter_word in mode=*) continue ;; esac
+		[ "$waiter_word" = ready ]
+		return
+	done
+	return 1
 }
 
 # waiter_failed: why the last one did not get ready.
@@ -151,8 +157,9 @@ waiter_done() {
 }
 
 waiter_end() {
+	waiter_rest=$(tr '\n' ' ' <&4)
 	exec 4<&-
-	wait "$waiter_pid" || fail "the program that took the traffic: $(tail -n 1 /tmp/waiter.err)"
+	wait "$waiter_pid" || fail "the program that took the traffic: $waiter_rest$(tail -n 1 /tmp/waiter.err)"
 }
 
 # receive PHASE LABEL SIZE SOURCE-OPTIONS: the running waiter takes $PACKETS from the source.
@@ -220,6 +227,41 @@ receive_xdp() {
 		waiter_failed
 		[ "$waiter_status" = 3 ] || fail "xdprun: $waiter_error"
 		phase_refused "$xdp_name" "$xdp_label" "$waiter_error" "$2"
+	fi
+}
+
+# xsk_failed PHASE LABEL SIZE: a row that says why there is no socket.
+xsk_failed() {
+	waiter_failed
+	[ -n "$waiter_error" ] || fail "xdp: no word"
+	phase_refused "$1" "$2" "$(echo "$waiter_error" | tr -d '"')" "$3"
+}
+
+# receive_xsk SIZE: to an AF_XDP socket, in the mode that the driver has. A ring of the socket holds
+# 2048 frames: no more than that come, so that none is lost whoever is faster.
+receive_xsk() {
+	xsk_packets=$PACKETS
+	[ "$PACKETS" -le 1900 ] || PACKETS=1900
+	ethtool -K "$source" lro off >/dev/null 2>&1 || :
+	if waiter xdp rxdrop "$source" 0 "$PACKETS" measure; then
+		receive "rxdrop-$1" "AF_XDP rxdrop $1 B" "$1" flows=1
+	else
+		xsk_failed "rxdrop-$1" "AF_XDP rxdrop $1 B" "$1"
+	fi
+	PACKETS=$xsk_packets
+}
+
+# transmit_xsk SIZE: from an AF_XDP socket, likewise.
+transmit_xsk() {
+	if waiter xdp txonly "$sink" 0 "$PACKETS" $(($1 - 4)) measure; then
+		phase_begin "txonly-$1"
+		begin_now
+		waiter_done
+		phase_end "txonly-$1" "AF_XDP txonly $1 B" "nic:\"$sink_object\"" count:\"tx_packets\" \
+			"size:$1" "queues:${queues:-1}" base:\"idle\"
+		waiter_end
+	else
+		xsk_failed "txonly-$1" "AF_XDP txonly $1 B" "$1"
 	fi
 }
 

@@ -14,6 +14,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,6 +43,7 @@
 #define RING 2048u
 #define BATCH 64u
 #define IDLE_MS 2000
+#define MEASURE_US 200000
 
 static void usage(FILE *to)
 {
@@ -57,7 +59,8 @@ static void usage(FILE *to)
 	      "  has a receive hash, drops the rest; kernels from 6.3 on)\n"
 	      "OPTION: frags (the program takes several buffers), skb (generic XDP),\n"
 	      "  copy or zerocopy (the socket's mode, else the kernel's choice), wakeup (the kernel\n"
-	      "  is called when it asks for it only)\n"
+	      "  is called when it asks for it only), measure (txonly begins at SIGUSR1; says done and\n"
+	      "  sleeps for a moment before it takes anything down)\n"
 	      "\n"
 	      "rxdrop, txonly and l2fwd end after COUNT frames, or when nothing moves for two\n"
 	      "seconds; they print how many frames there were, system calls, and the socket's mode.\n"
@@ -78,7 +81,7 @@ __attribute__((noreturn, format(printf, 2, 3))) static void die(int status, cons
 }
 
 struct options {
-	bool frags, skb, copy, zerocopy, wakeup;
+	bool frags, skb, copy, zerocopy, wakeup, measure;
 };
 
 static struct options options(char **argv)
@@ -96,6 +99,8 @@ static struct options options(char **argv)
 			o.zerocopy = true;
 		else if (!strcmp(*argv, "wakeup"))
 			o.wakeup = true;
+		else if (!strcmp(*argv, "measure"))
+			o.measure = true;
 		else
 			die(2, "unknown option '%s'", *argv);
 	}
@@ -500,6 +505,16 @@ static int steer(const char *name, uint32_t queue, const struct sock *s, const s
 	return prog;
 }
 
+/* All frames are through: who measures takes his numbers before anything else happens. */
+static void tell_done(const struct options *o)
+{
+	if (!o->measure)
+		return;
+	printf("done\n");
+	fflush(stdout);
+	usleep(MEASURE_US);
+}
+
 static int report(const struct sock *s, uint64_t count, uint64_t wanted)
 {
 	struct xdp_statistics stats;
@@ -545,6 +560,7 @@ static int rxdrop(const char *name, uint32_t queue, uint64_t count, const struct
 		written(&s.fill);
 		seen += n;
 	}
+	tell_done(o);
 	attach(nic(name), -1, o->skb ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
 	return report(&s, seen, count);
 }
@@ -583,6 +599,8 @@ static int txonly(const char *name, uint32_t queue, uint64_t count, uint32_t siz
 	uint64_t chunks[RING], sent = 0, done = 0, moved = now_ms();
 	uint32_t n_chunks = 0;
 	struct sock s;
+	sigset_t begin;
+	int signal;
 
 	open_socket(&s, name, queue, o);
 	for (uint32_t i = 0; i < RING; i++) {
@@ -592,8 +610,15 @@ static int txonly(const char *name, uint32_t queue, uint64_t count, uint32_t siz
 		memcpy(frame, header, sizeof(header));
 		chunks[n_chunks++] = (uint64_t)i * CHUNK;
 	}
+	if (o->measure) {
+		sigemptyset(&begin);
+		sigaddset(&begin, SIGUSR1);
+		sigprocmask(SIG_BLOCK, &begin, NULL);
+	}
 	printf("ready\n");
 	fflush(stdout);
+	if (o->measure)
+		sigwait(&begin, &signal);
 	while (done < count) {
 		uint32_t n = writable(&s.tx), got;
 
@@ -618,6 +643,7 @@ static int txonly(const char *name, uint32_t queue, uint64_t count, uint32_t siz
 		if (!got && !n)
 			sched_yield();
 	}
+	tell_done(o);
 	return report(&s, done, count);
 }
 

@@ -13,7 +13,8 @@
 #: --net virtio,id=net3,queues=@CPUS@,backend=source:start=off
 
 # PHASES, in this order: tx:SIZE:BURST by pktgen; burst:SIZE from a socket, in lists; rx:SIZE dropped
-# at the driver's door; udp:SIZE to a socket; xdp:ACTION:SIZE by a program in the driver.
+# at the driver's door; udp:SIZE to a socket; xdp:ACTION:SIZE by a program in the driver;
+# xsk:rxdrop:SIZE and xsk:txonly:SIZE by a socket of AF_XDP.
 
 # shellcheck source=/dev/null
 . /lab/measure.sh
@@ -43,6 +44,8 @@ phase() {
 		action=${1#xdp:}
 		receive_xdp "${action%:*}" "${action#*:}"
 		;;
+	xsk:rxdrop:*) receive_xsk "${1##*:}" ;;
+	xsk:txonly:*) transmit_xsk "${1##*:}" ;;
 	*) fail "no such phase: $1" ;;
 	esac
 }

@@ -12,6 +12,8 @@
 #fault: at rndis.packet on net1 nth 110 corrupt data_bytes 20000
 #fault: at rndis.packet on net1 nth 111 corrupt data_bytes 65549
 #fault: at rndis.packet on net1 nth 112 corrupt data_bytes 65550
+# Behind the two hundreds: the tenth piece of the first packet that the host puts together.
+#fault: at rndis.packet on net1 nth 210 corrupt data_bytes 42000
 
 [ "$DRIVER" = hv_netvsc_accel ] || skip "the counters are those of hv_netvsc_accel"
 driver_load
@@ -43,3 +45,18 @@ hundred
 run xdp attach "$nic" drop frags
 hundred
 same "outside the receive buffer" 0 "$(value rx_outside)"
+
+# A packet put together of pieces, each of which is short enough, is still no longer than IP allows.
+# 18 segments, 26,334 bytes in all; the tenth piece of the first packet says 42,000: some 67,000.
+run xdp detach "$nic"
+run ethtool -K "$nic" lro on
+together() {
+	host net1 source start "rate=max,count=18,size=1514,flows=1,proto=tcp,rsc=on"
+	eventually 10 "a packet put together, $1" more_than "$1" "$2"
+}
+together rx_too_long "$(value rx_too_long)"
+same "packets put together and too long" 0 "$(value rx_queue_0_coalesced)"
+packets=$(value rx_queue_0_packets) bytes=$(value rx_queue_0_bytes)
+together rx_queue_0_coalesced 0
+same "packets put together" $((packets + 1)) "$(value rx_queue_0_packets)"
+same "bytes of it" $((bytes + 26334)) "$(value rx_queue_0_bytes)"

@@ -212,6 +212,53 @@ static void receive_load(void)
 	check(!masked && ended == 1 && ring->write_index == channel.inbound.priv_read_index);
 }
 
+/* The host writes @n packets and interrupts once. */
+static void host_writes_many(u32 n)
+{
+	if (ring->write_index == channel.inbound.priv_read_index)
+		written = test_now;
+	ring->write_index += n - 1;
+	host_writes(false);
+}
+
+/* Several packets to an interrupt: hardly more interrupts than ticks, so no ticks. */
+static void receive_trains(void)
+{
+	u32 i, gap;
+
+	for (gap = 2 * HVA_POLL_GAP_US; gap < 128; gap += 7) {
+		reset(true, 256);
+		for (i = 0; i < 200; i++) {
+			/* and a packet of ours now and then */
+			driver_sends();
+			host_writes_many(32);
+			advance(test_now + US(gap));
+		}
+		check(!poll.ticks && !longest && interrupts == 200);
+		/* whoever transmits has doorbells to share, and looks at the ring himself */
+		advance(test_now + US(1000));
+		for (i = 0; i < 200; i++) {
+			transmit(32, 1, 8);
+			host_writes_many(8);
+		}
+		check(poll.steady == 1 && hva_poll_burst(&poll));
+		/* until he hardly does */
+		for (i = 0; i < 2000 / gap; i++) {
+			driver_sends();
+			host_writes_many(32);
+			advance(test_now + US(gap));
+		}
+		check(ended == 1 && !hva_poll_burst(&poll) && !masked);
+	}
+	/* interrupts as dense as packets may be */
+	reset(true, 256);
+	for (i = 0; i < 20; i++) {
+		host_writes_many(2);
+		advance(test_now + US(HVA_POLL_GAP_US - 1));
+	}
+	check(poll.steady == 1 && hva_poll_burst(&poll));
+}
+
 /* As dense as it has to be, either way; steady from the first moment on. */
 static void just_enough(void)
 {
@@ -313,6 +360,7 @@ int main(void)
 	rare();
 	transmit_load();
 	receive_load();
+	receive_trains();
 	just_enough();
 	pauses();
 	settings();
