@@ -18,7 +18,7 @@ moddir = $(INSTALL_MOD_PATH)/lib/modules/$(release)/$(INSTALL_MOD_DIR)
 depmod = [ ! -f '$(INSTALL_MOD_PATH)/lib/modules/$(release)/modules.builtin' ] || \
 	depmod $(if $(INSTALL_MOD_PATH),-b '$(INSTALL_MOD_PATH)') '$(release)'
 dkmsdir = $(DESTDIR)/usr/src/$(package)-$(version)
-dkmsfiles = COPYING Kbuild Makefile dkms.conf compat include netvsc-accel vmbus
+dkmsfiles = COPYING Kbuild Makefile dkms.conf compat gpu-passthrough include netvsc-accel vmbus
 
 # The release that KDIR is for, whatever KVER says.
 utsrelease = $(KDIR)/include/generated/utsrelease.h
