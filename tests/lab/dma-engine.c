@@ -97,7 +97,7 @@ static uint64_t get(struct dma_engine *e, uint64_t offset)
 	case DMA_ENGINE_REG_ID:
 		return DMA_ENGINE_ID;
 	case DMA_ENGINE_REG_STATUS:
-		return (e->running ? DMA_ENGINE_BUSY : 0) | (uint32_t)e->end << DMA_ENGINE_END_SHIFT;
+		return (e->running ? DMA_ENGINE_BUSY : 0) | e->end << DMA_ENGINE_END_SHIFT;
 	case DMA_ENGINE_REG_FROM:
 		return (uint32_t)e->from;
 	case DMA_ENGINE_REG_FROM + 4:

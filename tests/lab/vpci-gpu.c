@@ -103,8 +103,10 @@ static int parse_ids(struct device_args *args, struct pci_ids *ids, char *err, s
 		ret = args_u64(args, "device", 0, 0xffff, &device, err, n);
 	if (!ret)
 		ret = args_u64(args, "class", 0, 0xffffff, &class, err, n);
-	ids->vendor = ids->subvendor = (uint16_t)vendor;
-	ids->device = ids->subdevice = (uint16_t)device;
+	ids->vendor = (uint16_t)vendor;
+	ids->device = (uint16_t)device;
+	ids->subvendor = ids->vendor;
+	ids->subdevice = ids->device;
 	ids->class = (uint32_t)class;
 	return ret;
 }

@@ -16,12 +16,12 @@
 #define GPUPT_BARS		6
 #define GPUPT_MAX_RANGES	64	/* of one export */
 
-#define GPUPT_BAR_EXPORTABLE	(1U << 0)	/* prefetchable memory that this driver holds */
-#define GPUPT_BAR_WC		(1U << 1)	/* write combining exports of it are alive */
-#define GPUPT_BAR_MSIX		(1U << 2)	/* pages of it have the MSI-X table: not exported */
+#define GPUPT_BAR_EXPORTABLE	0x1U	/* prefetchable memory that this driver holds */
+#define GPUPT_BAR_WC		0x2U	/* write combining exports of it are alive */
+#define GPUPT_BAR_MSIX		0x4U	/* pages of it have the MSI-X table: not exported */
 
-#define GPUPT_INFO_QUIESCED	(1U << 0)
-#define GPUPT_INFO_REMOVED	(1U << 1)
+#define GPUPT_INFO_QUIESCED	0x1U
+#define GPUPT_INFO_REMOVED	0x2U
 
 struct gpupt_bar_info {
 	__aligned_u64 size;	/* 0: there is none */
@@ -48,9 +48,9 @@ struct gpupt_range {
 	__aligned_u64 length;
 };
 
-#define GPUPT_EXPORT_WC		(1U << 0)	/* mmap() is write combining, else uncached */
-#define GPUPT_EXPORT_STATIC	(1U << 1)	/* importers that cannot be revoked, too */
-#define GPUPT_EXPORT_PINNED	(1U << 2)	/* importers that pin, too */
+#define GPUPT_EXPORT_WC		0x1U	/* mmap() is write combining, else uncached */
+#define GPUPT_EXPORT_STATIC	0x2U	/* importers that cannot be revoked, too */
+#define GPUPT_EXPORT_PINNED	0x4U	/* importers that pin, too */
 
 /*
  * struct gpupt_export - GPUPT_EXPORT; returns the dma-buf's file descriptor
@@ -77,7 +77,7 @@ struct gpupt_export {
 #define GPUPT_P2P_UNKNOWN	3	/* this kernel has no opinion */
 #define GPUPT_P2P_REASON	64
 
-#define GPUPT_P2P_REPORT	(1U << 0)	/* in: remember data_check */
+#define GPUPT_P2P_REPORT	0x1U	/* in: remember data_check */
 
 #define GPUPT_CHECK_NONE	0	/* gpupt_p2p.data_check */
 #define GPUPT_CHECK_PASSED	1
@@ -112,7 +112,7 @@ struct gpupt_p2p {
 #define GPUPT_EVENT_RESUMED	4	/* exports are possible again */
 #define GPUPT_EVENT_HIBERNATE	5	/* the machine is about to hibernate */
 
-#define GPUPT_EVENT_LOST	(1U << 0)	/* events before this one were overwritten */
+#define GPUPT_EVENT_LOST	0x1U	/* events before this one were overwritten */
 
 /* struct gpupt_event - read() returns whole ones; those from open() on */
 struct gpupt_event {

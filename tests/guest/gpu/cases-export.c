@@ -209,13 +209,63 @@ static void mappings_are_judged(void)
 	close(dev);
 }
 
+static bool reserved(void)
+{
+	FILE *f = fopen("/sys/kernel/debug/x86/pat_memtype_list", "re");
+	unsigned long long start, end, bar = 0;
+	char line[256], path[128];
+	bool found = false;
+	FILE *resource;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource", provider);
+	resource = fopen(path, "re");
+	WANT(resource, "%s", path);
+	for (unsigned int i = 0; i <= MEMORY; i++)
+		WANT(fgets(line, sizeof(line), resource) && sscanf(line, "%llx", &bar) == 1,
+		     "%s", path);
+	fclose(resource);
+	WANT(f, "pat_memtype_list");
+	while (fgets(line, sizeof(line), f))
+		found |= strstr(line, "write-combining") &&
+			 sscanf(strstr(line, "0x") ? strstr(line, "0x") : line, "%llx-%llx", &start,
+				&end) == 2 && start == bar;
+	fclose(f);
+	return found;
+}
+
+/* The page tables decide, not what was asked for. */
+static void memory_types_are_real(void)
+{
+	int dev = open_provider(), engine = open_client();
+
+	for (unsigned int wc = 0; wc < 2; wc++) {
+		int fd = must_export(dev, 0, PAGE, wc ? GPUPT_EXPORT_WC : 0);
+		struct lab_dma_pte pte = { 0 };
+		uint8_t *at = map_it(fd, PAGE);
+
+		WANT(at != MAP_FAILED && touch(at), "mmap");
+		pte.address = (uintptr_t)at;
+		want_errno("pte", ioctl(engine, LAB_DMA_PTE, &pte), 0);
+		WANT((pte.pte & (LAB_DMA_PTE_PWT | LAB_DMA_PTE_PCD)) ==
+			     (wc ? LAB_DMA_PTE_PWT : LAB_DMA_PTE_PCD), "wc=%u: pte %#llx", wc,
+		     (unsigned long long)pte.pte);
+		WANT(reserved() == wc, "wc=%u: the memory type is%s reserved", wc,
+		     wc ? " not" : "");
+		munmap(at, PAGE);
+		close(fd);
+	}
+	WANT(!reserved(), "the memory type is still reserved");
+	close(engine);
+	close(dev);
+}
+
 static void verdicts(void)
 {
 	struct gpupt_p2p q = { .argsz = sizeof(q) };
 	int dev = open_provider();
 	unsigned int domain, bus, slot, fn;
 
-	sscanf(client, "%x:%x:%x.%x", &domain, &bus, &slot, &fn);
+	WANT(sscanf(client, "%x:%x:%x.%x", &domain, &bus, &slot, &fn) == 4, "%s", client);
 	q.domain = domain;
 	q.bus = bus;
 	q.devfn = slot << 3 | fn;
@@ -244,6 +294,7 @@ const struct test_case export_cases[] = {
 	{ "data is the device's, both ways", data_is_the_devices },
 	{ "importers are judged", importers_are_judged },
 	{ "mappings are judged", mappings_are_judged },
+	{ "memory types are in the page tables", memory_types_are_real },
 	{ "verdicts and data checks", verdicts },
 	{ NULL, NULL },
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * gputest cases|races N|fuzz N SEED|removal READY PROVIDER CLIENT: /dev/gpupt/PROVIDER, and the
- * engine behind /dev/labdma/CLIENT as its importer. Cases print one line each and end at the first that
- * fails.
+ * gputest cases|races N|fuzz N SEED|removal READY|probe OFFSET LENGTH PROVIDER CLIENT:
+ * /dev/gpupt/PROVIDER, and the engine behind /dev/labdma/CLIENT as its importer. Cases print one line
+ * each and end at the first that fails.
  */
 #include "gputest.h"
 
@@ -222,11 +222,15 @@ int main(int argc, char **argv)
 	unsigned int n = 0;
 
 	if (argc < 4)
-		errx(2, "usage: gputest cases|races N|fuzz N SEED|removal READY PROVIDER CLIENT");
+		errx(2, "usage: gputest cases|races N|fuzz N SEED|removal READY|"
+			"probe OFFSET LENGTH PROVIDER CLIENT");
 	provider = argv[argc - 2];
 	client = argv[argc - 1];
 	sigaction(SIGBUS, &bus, NULL);
 	running = argv[1];
+	if (!strcmp(argv[1], "probe") && argc == 6)
+		return close(must_export(open_provider(), strtoull(argv[2], NULL, 0),
+					 strtoull(argv[3], NULL, 0), 0));
 	read_size();
 	if (!strcmp(argv[1], "races") && argc == 5)
 		return run_races(atoi(argv[2]));

@@ -162,12 +162,12 @@ static void any_export(int dev, void *at)
 		WANT(arg->range[i].offset + arg->range[i].length <= memory_size &&
 		     arg->range[i].length, "beyond the end");
 	if (!(any() % 4)) {
-		size_t size = lseek(fd, 0, SEEK_END);
-		uint8_t *p = map_it(fd, PAGE * (1 + any() % 4));
+		size_t size = lseek(fd, 0, SEEK_END), length = PAGE * (1 + any() % 4);
+		uint8_t *p = map_it(fd, length);
 
 		if (p != MAP_FAILED) {
-			WANT(touch(p), "%zu bytes cannot be read", size);
-			munmap(p, 4 * PAGE);
+			WANT(touch(p) && length <= size, "%zu bytes of %zu", length, size);
+			munmap(p, length);
 		}
 	}
 	close(fd);

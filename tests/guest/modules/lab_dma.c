@@ -10,6 +10,7 @@
 #include <linux/interrupt.h>
 #include <linux/kref.h>
 #include <linux/miscdevice.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
@@ -342,6 +343,40 @@ static long do_unmap(struct import *import)
 	return 0;
 }
 
+/* With the mmap lock: what the caller's page tables say of an address; 0: nothing. */
+static u64 pte_of(struct mm_struct *mm, unsigned long address)
+{
+	pgd_t *pgd = pgd_offset(mm, address);
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd;
+
+	if (pgd_none(*pgd))
+		return 0;
+	p4d = p4d_offset(pgd, address);
+	if (p4d_none(*p4d))
+		return 0;
+	pud = pud_offset(p4d, address);
+	if (pud_none(*pud))
+		return 0;
+	pmd = pmd_offset(pud, address);
+	if (pmd_none(*pmd) || pmd_val(*pmd) & _PAGE_PSE)
+		return 0;
+	return pte_val(*pte_offset_kernel(pmd, address));
+}
+
+static long do_pte(void __user *arg)
+{
+	struct lab_dma_pte in;
+
+	if (copy_from_user(&in, arg, sizeof(in)))
+		return -EFAULT;
+	mmap_read_lock(current->mm);
+	in.pte = pte_of(current->mm, in.address);
+	mmap_read_unlock(current->mm);
+	return copy_to_user(arg, &in, sizeof(in)) ? -EFAULT : 0;
+}
+
 static long lab_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct import *import = file->private_data;
@@ -366,6 +401,9 @@ static long lab_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		break;
 	case LAB_DMA_RELEASE:
 		ret = release_import(import);
+		break;
+	case LAB_DMA_PTE:
+		ret = do_pte((void __user *)arg);
 		break;
 	}
 	mutex_unlock(&import->lock);
@@ -489,13 +527,13 @@ static const struct pci_device_id ids[] = {
 	{}
 };
 
-static struct pci_driver driver = {
+static struct pci_driver lab_driver = {
 	.name = "lab_dma",
 	.id_table = ids,
 	.probe = lab_probe,
 	.remove = lab_remove,
 };
-module_pci_driver(driver);
+module_pci_driver(lab_driver);
 
 MODULE_DESCRIPTION("The lab's DMA engine as an importer of dma-bufs (for tests)");
 MODULE_LICENSE("GPL");

@@ -42,6 +42,14 @@ struct lab_dma_status {
 	__aligned_u64 address;	/* of the first segment, as the device sees it */
 };
 
+#define LAB_DMA_PTE_PWT	(1U << 3)	/* write combining on x86, without the next */
+#define LAB_DMA_PTE_PCD	(1U << 4)
+
+struct lab_dma_pte {
+	__aligned_u64 address;	/* in: of the caller's memory, touched */
+	__aligned_u64 pte;	/* out: as it is in the page tables */
+};
+
 #define LAB_DMA_MAGIC	0xb8
 
 #define LAB_DMA_IMPORT	_IOW(LAB_DMA_MAGIC, 0, struct lab_dma_import)
@@ -50,5 +58,6 @@ struct lab_dma_status {
 #define LAB_DMA_STATUS	_IOR(LAB_DMA_MAGIC, 3, struct lab_dma_status)
 #define LAB_DMA_UNMAP	_IO(LAB_DMA_MAGIC, 4)
 #define LAB_DMA_RELEASE	_IO(LAB_DMA_MAGIC, 5)
+#define LAB_DMA_PTE	_IOWR(LAB_DMA_MAGIC, 6, struct lab_dma_pte)
 
 #endif
