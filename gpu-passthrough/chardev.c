@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /dev/gpupt/ADDRESS: root's; what its holder may do was decided when it was opened, so a process that
- * has the capability can open it for one that has not. Who opened it keeps the function's entry, not the
- * function: after a removal all that is left is to read the last events.
+ * /dev/gpupt/ADDRESS: root's; what its holder may do was decided when it was opened, so a process
+ * that has the capability can open it for one that has not. Who opened it keeps the function's
+ * entry, not the function: after a removal all that is left is to read the last events.
  */
 #include <linux/capability.h>
 #include <linux/fcntl.h>
@@ -292,7 +292,9 @@ static const struct file_operations chardev_fops = {
  * gpupt_chardev_start() - make the device file
  * @fn: claimed
  *
- * Context: process. Return: 0 or a negative errno.
+ * Context: process.
+ *
+ * Return: 0 or a negative errno.
  */
 int gpupt_chardev_start(struct gpupt_function *fn)
 {

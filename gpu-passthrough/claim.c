@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The PCI driver. It has no table of ids: a function comes to it by driver_override only. It programs
- * nothing and lets the function master no bus; all it does is hold the prefetchable BARs.
+ * The PCI driver. It has no table of ids: a function comes to it by driver_override only. It
+ * programs nothing and lets the function master no bus; all it does is hold the prefetchable BARs.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What user space is told: an event goes to who reads the device file, and as a change uevent of the
- * PCI device to udev. Old ones are overwritten; a reader that was too slow is told so.
+ * What user space is told: an event goes to who reads the device file, and as a change uevent of
+ * the PCI device to udev. Old ones are overwritten; a reader that was too slow is told so.
  */
 #include <linux/ktime.h>
 #include <linux/suspend.h>
@@ -27,7 +27,7 @@ static const char *const names[] = {
 void gpupt_uevent(struct gpupt_function *fn, const char *what)
 {
 	char text[32];
-	char *env[] = { text, NULL };
+	char *env[2] = { text };
 
 	snprintf(text, sizeof(text), "GPUPT_EVENT=%s", what);
 	kobject_uevent_env(&fn->pdev->dev.kobj, KOBJ_CHANGE, env);
@@ -78,10 +78,10 @@ static int power(struct notifier_block *nb, unsigned long event, void *unused)
 	switch (event) {
 	case PM_HIBERNATION_PREPARE:
 	case PM_RESTORE_PREPARE:
-		return notifier_from_errno(gpupt_for_each_claimed(before_image));
+		return notifier_from_errno(gpupt_with_claimed(before_image));
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
-		gpupt_for_each_claimed(after_image);
+		gpupt_with_claimed(after_image);
 		break;
 	}
 	return NOTIFY_DONE;
@@ -92,7 +92,9 @@ static struct notifier_block power_notifier = { .notifier_call = power };
 /**
  * gpupt_pm_start() - hear of hibernation
  *
- * Context: module initialisation. Return: 0 or a negative errno.
+ * Context: module initialisation.
+ *
+ * Return: 0 or a negative errno.
  */
 int gpupt_pm_start(void)
 {

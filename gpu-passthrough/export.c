@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Parts of a claimed function's BARs as dma-bufs. Importers get DMA addresses by dma_map_resource(),
- * which needs no struct page and no opinion of pci_p2pdma; there is no page behind them, so who wants
- * pages is refused. Who cannot be told to let go (static importers, pinned ones) is refused unless
- * the export says that it may hold up a removal.
+ * Parts of a claimed function's BARs as dma-bufs. Importers get DMA addresses by
+ * dma_map_resource(), which needs no struct page and no opinion of pci_p2pdma; there is no page
+ * behind them, so who wants pages is refused. Who cannot be told to let go (static importers,
+ * pinned ones) is refused unless the export says that it may hold up a removal.
  */
 #include <linux/dma-mapping.h>
 #include <linux/io.h>
@@ -218,8 +218,8 @@ static void buffer_unmap(struct dma_buf_attachment *attach, struct sg_table *tab
 /* --- memory types --- */
 
 /*
- * A page of a BAR has one memory type at a time, so a BAR's exports are all of one kind. On x86 a write
- * combining mapping is none unless the type was reserved; elsewhere reserving does nothing.
+ * A page of a BAR has one memory type at a time, so a BAR's exports are all of one kind. On x86 a
+ * write combining mapping is none unless the type was reserved; elsewhere reserving does nothing.
  */
 static int use_memtype(struct gpupt_bar *bar, bool wc)
 {
@@ -394,9 +394,11 @@ static struct dma_buf *export_locked(struct gpupt_function *fn, const struct gpu
  * @arg: of user space, copied: flags, open_flags, region_index and nr_ranges are checked
  * @ranges: nr_ranges of them, not checked
  *
- * Context: process. Return: a new file descriptor, or -ENODEV: not claimed any more, -EBUSY: quiesced,
- * or exports of the other memory type are alive, -EOPNOTSUPP: not a BAR that is exported, -EPERM: the
- * MSI-X table, -EINVAL: ranges are empty, not pages or beyond the end, -ENOMEM, -EMFILE.
+ * Context: process.
+ *
+ * Return: a new file descriptor, or -ENODEV: not claimed any more, -EBUSY: quiesced, or exports of
+ * the other memory type are alive, -EOPNOTSUPP: not a BAR that is exported, -EPERM: the MSI-X
+ * table, -EINVAL: ranges are empty, not pages or beyond the end, -ENOMEM, -EMFILE.
  */
 int gpupt_export(struct gpupt_function *fn, const struct gpupt_export *arg,
 		 const struct gpupt_range *ranges)

@@ -40,37 +40,32 @@
 #define GPUPT_CHECKS		64	/* clients whose data check is remembered */
 
 /* Counters of a function, one file each in stats/. */
-#define GPUPT_STATS(stat)		\
-	stat(exports)			\
-	stat(export_bytes)		\
-	stat(attaches)			\
-	stat(maps)			\
-	stat(unmaps)			\
-	stat(faults)			\
-	stat(faults_refused)		\
-	stat(revokes)			\
-	stat(revoke_timeouts)		\
-	stat(revoke_max_ns)		\
-	stat(events)			\
-	stat(events_lost)		\
-	stat(refused_range)		\
-	stat(refused_bar)		\
-	stat(refused_memtype)		\
-	stat(refused_permission)	\
-	stat(refused_static)		\
-	stat(refused_pinned)		\
-	stat(refused_no_p2p)		\
-	stat(refused_not_pci)		\
-	stat(refused_revoked)
-
 enum gpupt_stat {
-#define GPUPT_STAT_ENUM(name) GPUPT_STAT_##name,
-	GPUPT_STATS(GPUPT_STAT_ENUM)
-#undef GPUPT_STAT_ENUM
+	GPUPT_STAT_exports,
+	GPUPT_STAT_export_bytes,
+	GPUPT_STAT_attaches,
+	GPUPT_STAT_maps,
+	GPUPT_STAT_unmaps,
+	GPUPT_STAT_faults,
+	GPUPT_STAT_faults_refused,
+	GPUPT_STAT_revokes,
+	GPUPT_STAT_revoke_timeouts,
+	GPUPT_STAT_revoke_max_ns,
+	GPUPT_STAT_events,
+	GPUPT_STAT_events_lost,
+	GPUPT_STAT_refused_range,
+	GPUPT_STAT_refused_bar,
+	GPUPT_STAT_refused_memtype,
+	GPUPT_STAT_refused_permission,
+	GPUPT_STAT_refused_static,
+	GPUPT_STAT_refused_pinned,
+	GPUPT_STAT_refused_no_p2p,
+	GPUPT_STAT_refused_not_pci,
+	GPUPT_STAT_refused_revoked,
 	GPUPT_N_STATS
 };
 
-/**
+/*
  * struct gpupt_bar - a BAR of a claimed function
  * @start, @size: as the CPU sees it; @size 0: not exportable
  * @msix: what of it may not be handed out: table and pending bits, in bytes from its start
@@ -94,7 +89,7 @@ struct gpupt_check {
 	u8 result;
 };
 
-/**
+/*
  * struct gpupt_function - one function, in a bus's synthetic domain or handed to us
  * @kobj: its folder in sysfs, and its reference count
  * @list: of all, under gpupt_lock, as is everything down to @reported
@@ -103,8 +98,6 @@ struct gpupt_check {
  * @serial: as the host has it, empty until the slot has a name
  * @link_gen, @link_width: as last seen, 0 is unknown
  * @reported: what the last change event told
- * @revoke_lock: one revocation at a time
- * @lock: guards everything down to @checks
  * @claimed: bound to this module's driver
  * @quiesced: why no new exports: QUIESCE was asked for, and HIBERNATE
  * @buffers: its exports
@@ -124,8 +117,8 @@ struct gpupt_function {
 	struct gpupt_place place;
 	struct gpupt_place reported;
 
-	struct mutex revoke_lock;
-	struct mutex lock;
+	struct mutex revoke_lock; /* one revocation at a time */
+	struct mutex lock; /* guards everything down to n_checks */
 	bool claimed;
 	bool removed;
 	unsigned int quiesced;
@@ -156,7 +149,7 @@ struct gpupt_extent {
 	u64 size;
 };
 
-/**
+/*
  * struct gpupt_buffer - an export
  * @fn: counted
  * @list: of @fn->buffers
@@ -199,7 +192,7 @@ void gpupt_registry_refresh(void);
 struct gpupt_function *gpupt_function_get(struct pci_dev *pdev);
 void gpupt_function_drop(struct gpupt_function *fn);
 void gpupt_settle_soon(void);
-int gpupt_for_each_claimed(void (*act)(struct gpupt_function *fn));
+int gpupt_with_claimed(void (*act)(struct gpupt_function *fn));
 
 /* sysfs.c */
 extern const struct kobj_type gpupt_function_ktype;

@@ -41,7 +41,9 @@ static const struct baseboard baseboards[] = {
  *
  * An Ethernet NIC counts as part of the synthetic network here, whose VF it most often is.
  *
- * Context: any. Return: the role.
+ * Context: any.
+ *
+ * Return: the role.
  */
 enum gpupt_role gpupt_role_of(u32 class, u16 vendor, u16 device)
 {

@@ -28,7 +28,7 @@ enum gpupt_confidence {
 #define GPUPT_GROUPS		256
 #define GPUPT_OVERRIDE_AUTO	(-2)
 
-/**
+/*
  * struct gpupt_place - where a function is
  * @domain: its PCI domain
  * @vendor, @device: its ids

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hv_gpu_passthrough: what a guest can know of passed-through GPUs and RDMA NICs, and dma-bufs of the
- * memory of those that it is handed.
+ * hv_gpu_passthrough: what a guest can know of passed-through GPUs and RDMA NICs, and dma-bufs of
+ * the memory of those that it is handed.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mmap() of exports. Pages are put in one by one when they are touched, so that a revocation can take
- * them away for good: whoever touches them afterwards gets SIGBUS. What makes a mapping write
- * combining on x86 is the memory type that export.c reserved for the BAR: vmf_insert_pfn() takes the
- * type from there, whatever vm_page_prot says.
+ * mmap() of exports. Pages are put in one by one when they are touched, so that a revocation can
+ * take them away for good: whoever touches them afterwards gets SIGBUS. What makes a mapping write
+ * combining on x86 is the memory type that export.c reserved for the BAR: vmf_insert_pfn() takes
+ * the type from there, whatever vm_page_prot says.
  */
 #include <linux/mm.h>
 
@@ -48,7 +48,9 @@ static const struct vm_operations_struct vm_ops = { .fault = fault };
  * @dmabuf: an export
  * @vma: lies within its size
  *
- * Context: process, mmap lock held. Return: 0, -ENODEV when revoked, -EINVAL for a private mapping.
+ * Context: process, mmap lock held.
+ *
+ * Return: 0, -ENODEV when revoked, -EINVAL for a private mapping.
  */
 int gpupt_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * May a client reach a provider's memory? A guest cannot know: switches, ACS and IOMMU are the host's.
- * So there are three answers side by side: what pci_p2pdma of this kernel would say to a driver that
- * asks it, what this module would do, and whether somebody tried and compared the data.
+ * May a client reach a provider's memory? A guest cannot know: switches, ACS and IOMMU are the
+ * host's. So there are three answers side by side: what pci_p2pdma of this kernel would say to a
+ * driver that asks it, what this module would do, and whether somebody tried and compared the data.
  */
 #include <linux/pci-p2pdma.h>
 
@@ -81,7 +81,9 @@ void gpupt_p2p_report(struct gpupt_function *provider, struct pci_dev *client, u
  * @provider: whose memory
  * @client: who would reach it
  *
- * Context: process, gpupt_lock held. Return: the answers; the reason is a constant string.
+ * Context: process, gpupt_lock held.
+ *
+ * Return: the answers; the reason is a constant string.
  */
 struct gpupt_verdict gpupt_p2p_verdict(struct gpupt_function *provider, struct pci_dev *client)
 {

@@ -19,6 +19,7 @@
 #define FUNCTIONS_MAX	1024	/* a host may offer what it likes */
 #define SETTLE_TURNS	20	/* until slots have their names */
 
+/* guards the list of functions and what gpupt.h says of each */
 DEFINE_MUTEX(gpupt_lock);
 LIST_HEAD(gpupt_functions);
 
@@ -250,8 +251,8 @@ static struct gpupt_function *add(struct pci_dev *pdev, struct hv_device *hv)
 }
 
 /*
- * Not listed any more, then its files: they wait for readers, who may want the lock. Nobody who finds
- * it afterwards by a reference of his own may look at pdev.
+ * Not listed any more, then its files: they wait for readers, who may want the lock. Nobody who
+ * finds it afterwards by a reference of his own may look at pdev.
  */
 static void forget(struct gpupt_function *fn)
 {
@@ -276,8 +277,9 @@ static void forget(struct gpupt_function *fn)
  * gpupt_function_get() - the entry of a function that is being bound to this module
  * @pdev: any PCI function
  *
- * Context: process, not under gpupt_lock. Return: the entry with a reference, which
- * gpupt_function_drop() gives back; NULL without memory.
+ * Context: process, not under gpupt_lock.
+ *
+ * Return: the entry with a reference, which gpupt_function_drop() gives back; NULL without memory.
  */
 struct gpupt_function *gpupt_function_get(struct pci_dev *pdev)
 {
@@ -305,12 +307,14 @@ void gpupt_function_drop(struct gpupt_function *fn)
 }
 
 /**
- * gpupt_for_each_claimed() - do something with every function that this module drives
+ * gpupt_with_claimed() - do something with every function that this module drives
  * @act: may sleep and wait; gpupt_lock is not held
  *
- * Context: process. Return: 0 or -ENOMEM.
+ * Context: process.
+ *
+ * Return: 0 or -ENOMEM.
  */
-int gpupt_for_each_claimed(void (*act)(struct gpupt_function *fn))
+int gpupt_with_claimed(void (*act)(struct gpupt_function *fn))
 {
 	struct gpupt_function **all, *fn;
 	unsigned int n = 0, i;
@@ -398,7 +402,9 @@ static struct notifier_block pci_notifier = { .notifier_call = notice };
 /**
  * gpupt_registry_start() - know all functions, and hear of changes
  *
- * Context: module initialisation. Return: 0 or a negative errno.
+ * Context: module initialisation.
+ *
+ * Return: 0 or a negative errno.
  */
 int gpupt_registry_start(void)
 {

@@ -2,10 +2,10 @@
 /*
  * Taking exports back. The order matters: no new mapping first, then importers are told and what
  * they have under way ends, then the CPU's mappings go, and last it is waited until importers have
- * unmapped. All of it for all exports of a function has one deadline, since a removal that waits for
- * somebody else's driver would hold up the whole PCI bus, and the host takes the device by force
- * after a minute. An importer that is late keeps DMA addresses of a device that is gone: it is counted
- * and named, and when it lets go nothing here is touched that has gone.
+ * unmapped. All of it for all exports of a function has one deadline, since a removal that waits
+ * for somebody else's driver would hold up the whole PCI bus, and the host takes the device by
+ * force after a minute. An importer that is late keeps DMA addresses of a device that is gone: it
+ * is counted and named, and when it lets go nothing here is touched that has gone.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /sys/kernel/gpu_passthrough: whole texts as binary attributes, which may be longer than a page, and
- * devices/ADDRESS/ with what is known of each function. docs/gpu-passthrough.md has the list.
+ * /sys/kernel/gpu_passthrough: whole texts as binary attributes, which may be longer than a page,
+ * and devices/ADDRESS/ with what is known of each function. docs/gpu-passthrough.md has the list.
  */
 #include <linux/kstrtox.h>
 #include <linux/slab.h>
@@ -35,7 +35,9 @@ static const char *const confidence_names[] = {
  * gpupt_role_name() - a role as sysfs spells it
  * @role: any
  *
- * Context: any. Return: a constant string.
+ * Context: any.
+ *
+ * Return: a constant string.
  */
 const char *gpupt_role_name(enum gpupt_role role)
 {
@@ -46,7 +48,9 @@ const char *gpupt_role_name(enum gpupt_role role)
  * gpupt_confidence_name() - a confidence as sysfs spells it
  * @confidence: any
  *
- * Context: any. Return: a constant string.
+ * Context: any.
+ *
+ * Return: a constant string.
  */
 const char *gpupt_confidence_name(enum gpupt_confidence confidence)
 {
@@ -243,10 +247,28 @@ static struct kobj_attribute stat_attributes[GPUPT_N_STATS];
 static struct attribute *stat_list[GPUPT_N_STATS + 1];
 static const struct attribute_group stat_group = { .name = "stats", .attrs = stat_list };
 
-static const char *const stat_names[] = {
-#define GPUPT_STAT_NAME(name) #name,
-	GPUPT_STATS(GPUPT_STAT_NAME)
-#undef GPUPT_STAT_NAME
+static const char *const stat_names[GPUPT_N_STATS] = {
+	[GPUPT_STAT_exports] = "exports",
+	[GPUPT_STAT_export_bytes] = "export_bytes",
+	[GPUPT_STAT_attaches] = "attaches",
+	[GPUPT_STAT_maps] = "maps",
+	[GPUPT_STAT_unmaps] = "unmaps",
+	[GPUPT_STAT_faults] = "faults",
+	[GPUPT_STAT_faults_refused] = "faults_refused",
+	[GPUPT_STAT_revokes] = "revokes",
+	[GPUPT_STAT_revoke_timeouts] = "revoke_timeouts",
+	[GPUPT_STAT_revoke_max_ns] = "revoke_max_ns",
+	[GPUPT_STAT_events] = "events",
+	[GPUPT_STAT_events_lost] = "events_lost",
+	[GPUPT_STAT_refused_range] = "refused_range",
+	[GPUPT_STAT_refused_bar] = "refused_bar",
+	[GPUPT_STAT_refused_memtype] = "refused_memtype",
+	[GPUPT_STAT_refused_permission] = "refused_permission",
+	[GPUPT_STAT_refused_static] = "refused_static",
+	[GPUPT_STAT_refused_pinned] = "refused_pinned",
+	[GPUPT_STAT_refused_no_p2p] = "refused_no_p2p",
+	[GPUPT_STAT_refused_not_pci] = "refused_not_pci",
+	[GPUPT_STAT_refused_revoked] = "refused_revoked",
 };
 
 static ssize_t stat_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
@@ -288,7 +310,9 @@ static void make_lists(void)
 /**
  * gpupt_sysfs_start() - make the folder, without functions yet
  *
- * Context: module initialisation. Return: 0 or a negative errno.
+ * Context: module initialisation.
+ *
+ * Return: 0 or a negative errno.
  */
 int gpupt_sysfs_start(void)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The topology as text: what NCCL_TOPO_FILE and RCCL's likewise read, and a table. Their parser
- * knows no XML prolog, wants exactly one space before each attribute, and 256 nodes at most; busids of
- * bridges are invented and must exist nowhere in the machine. The format is that of NCCL's
+ * knows no XML prolog, wants exactly one space before each attribute, and 256 nodes at most; busids
+ * of bridges are invented and must exist nowhere in the machine. The format is that of NCCL's
  * graph/xml.cc and topo.cc.
  */
 #include <linux/cpumask.h>

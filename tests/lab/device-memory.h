@@ -20,7 +20,7 @@ struct vm;
  */
 int device_memory_map(struct vm *vm, uint64_t gpa, uint64_t size, void *host);
 
-/** device_memory_unmap() - undo device_memory_map(); no access of an engine is under way after it */
+/** device_memory_unmap() - undo device_memory_map(); no copy is under way after it */
 void device_memory_unmap(struct vm *vm, uint64_t gpa);
 
 /** enum device_memory_end - how a copy ended; registers of engines hold these numbers */

@@ -2,8 +2,8 @@
 /*
  * dma-engine.h: a copier that a PCI function has behind its register BAR (dma-engine.c).
  *
- * One copy at a time, between any two of the guest's RAM and the memory BARs of functions. Registers
- * are 32 bit, little endian; those of 64 bit are two of them, the low half first.
+ * One copy at a time, between any two of the guest's RAM and the memory BARs of functions.
+ * Registers are 32 bit, little endian; those of 64 bit are two of them, the low half first.
  */
 #ifndef HVLAB_DMA_ENGINE_H
 #define HVLAB_DMA_ENGINE_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * gputest cases|races N|fuzz N SEED|removal READY|probe OFFSET LENGTH PROVIDER CLIENT:
- * /dev/gpupt/PROVIDER, and the engine behind /dev/labdma/CLIENT as its importer. Cases print one line
- * each and end at the first that fails.
+ * /dev/gpupt/PROVIDER, and the engine behind /dev/labdma/CLIENT as its importer. Cases print one
+ * line each and end at the first that fails.
  */
 #include "gputest.h"
 
@@ -222,8 +222,7 @@ int main(int argc, char **argv)
 	unsigned int n = 0;
 
 	if (argc < 4)
-		errx(2, "usage: gputest cases|races N|fuzz N SEED|removal READY|"
-			"probe OFFSET LENGTH PROVIDER CLIENT");
+		errx(2, "usage: gputest COMMAND [ARGUMENT...] PROVIDER CLIENT");
 	provider = argv[argc - 2];
 	client = argv[argc - 1];
 	sigaction(SIGBUS, &bus, NULL);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Drives the DMA engine that the lab's stand-ins for RDMA NICs have (tests/lab/dma-engine.h), as an
- * importer of dma-bufs: of every kind that there is, and of one that never lets go. An open file has
- * one import; what belongs to it is guarded by the dma-buf's reservation, as the notification runs
- * with that held.
+ * importer of dma-bufs: of every kind that there is, and of one that never lets go. An open file
+ * has one import; what belongs to it is guarded by the dma-buf's reservation, as the notification
+ * runs with that held.
  */
 #include <linux/delay.h>
 #include <linux/dma-resv.h>
@@ -42,7 +42,7 @@ struct engine {
 	struct miscdevice misc;
 	char name[32];
 	char nodename[32];
-	struct mutex lock;
+	spinlock_t lock; /* not taken by the interrupt; held while the registers are used */
 	bool gone;
 	void __iomem *regs;
 	void *bounce;
@@ -79,10 +79,10 @@ static void unmap(struct import *import)
 /* A device that is told to let go stops what it does. */
 static void stop_engine(struct engine *e)
 {
-	mutex_lock(&e->lock);
+	spin_lock(&e->lock);
 	if (!e->gone)
 		writel(START_STOP, e->regs + REG_CONTROL);
-	mutex_unlock(&e->lock);
+	spin_unlock(&e->lock);
 }
 
 static void invalidate(struct dma_buf_attachment *attach)
@@ -253,7 +253,7 @@ static int start(struct import *import, const struct lab_dma_copy *copy)
 	there = address(import->table, copy->offset, copy->length);
 	if (!there)
 		return -ERANGE;
-	mutex_lock(&e->lock);
+	spin_lock(&e->lock);
 	if (e->gone) {
 		ret = -ENODEV;
 	} else if (readl(e->regs + REG_STATUS) & STATUS_BUSY) {
@@ -266,7 +266,7 @@ static int start(struct import *import, const struct lab_dma_copy *copy)
 		writel(copy->delay_us, e->regs + REG_DELAY);
 		writel(START, e->regs + REG_CONTROL);
 	}
-	mutex_unlock(&e->lock);
+	spin_unlock(&e->lock);
 	return ret;
 }
 
@@ -274,10 +274,10 @@ static u32 status_of(struct engine *e)
 {
 	u32 status = 0;
 
-	mutex_lock(&e->lock);
+	spin_lock(&e->lock);
 	if (!e->gone)
 		status = readl(e->regs + REG_STATUS);
-	mutex_unlock(&e->lock);
+	spin_unlock(&e->lock);
 	return status;
 }
 
@@ -482,7 +482,7 @@ static int lab_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return -ENOMEM;
 	kref_init(&e->refs);
 	e->pdev = pdev;
-	mutex_init(&e->lock);
+	spin_lock_init(&e->lock);
 	init_waitqueue_head(&e->done);
 	snprintf(e->name, sizeof(e->name), "labdma-%s", pci_name(pdev));
 	snprintf(e->nodename, sizeof(e->nodename), "labdma/%s", pci_name(pdev));
@@ -512,10 +512,10 @@ static void lab_remove(struct pci_dev *pdev)
 	struct engine *e = pci_get_drvdata(pdev);
 
 	misc_deregister(&e->misc);
-	mutex_lock(&e->lock);
+	spin_lock(&e->lock);
 	writel(START_STOP, e->regs + REG_CONTROL);
 	e->gone = true;
-	mutex_unlock(&e->lock);
+	spin_unlock(&e->lock);
 	free_irq(pci_irq_vector(pdev, 0), e);
 	pci_free_irq_vectors(pdev);
 	wake_up_all(&e->done);
