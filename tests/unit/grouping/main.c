@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Grouping of machines that are written down as text: one letter a function in the order of node and
- * domain, nodes apart by a blank. A, H, M, T: A100 SXM, H100 SXM, MI300X, T4; N: an RDMA NIC; S: a switch,
- * V: the VF of the synthetic NIC. What is wanted: a group's number for each, - for none.
+ * Grouping of machines that are written down as text: one letter a function in the order of node
+ * and domain, nodes apart by a blank. A, H, M, T: A100 SXM, H100 SXM, MI300X, T4; N: an RDMA NIC;
+ * S: a switch, V: the VF of the synthetic NIC. What is wanted: a group's number for each, - for
+ * none.
  */
 #include <linux/kernel.h>
 #include <stdlib.h>

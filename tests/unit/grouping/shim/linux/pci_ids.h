@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What grouping.c needs of it: numbers of the PCI ID repository and the PCI code and ID assignment. */
+/* What grouping.c needs of it. */
 #define PCI_BASE_CLASS_STORAGE	0x01
 #define PCI_BASE_CLASS_NETWORK	0x02
 #define PCI_BASE_CLASS_DISPLAY	0x03
