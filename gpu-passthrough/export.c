@@ -217,6 +217,13 @@ static void buffer_unmap(struct dma_buf_attachment *attach, struct sg_table *tab
 
 /* --- memory types --- */
 
+/* A kernel without PAT, or in a VM without MTRRs (6.1), calls uncached what it cannot combine. */
+static bool has_write_combining(void)
+{
+	return pgprot_val(pgprot_writecombine(__pgprot(0))) !=
+	       pgprot_val(pgprot_noncached(__pgprot(0)));
+}
+
 /*
  * A page of a BAR has one memory type at a time, so a BAR's exports are all of one kind. On x86 a
  * write combining mapping is none unless the type was reserved; elsewhere reserving does nothing.
@@ -225,6 +232,8 @@ static int use_memtype(struct gpupt_bar *bar, bool wc)
 {
 	int ret = 0;
 
+	if (wc && !has_write_combining())
+		return -EOPNOTSUPP;
 	if (bar->users[!wc])
 		return -EBUSY;
 	if (wc && !bar->users[wc])
@@ -397,8 +406,9 @@ static struct dma_buf *export_locked(struct gpupt_function *fn, const struct gpu
  * Context: process.
  *
  * Return: a new file descriptor, or -ENODEV: not claimed any more, -EBUSY: quiesced, or exports of
- * the other memory type are alive, -EOPNOTSUPP: not a BAR that is exported, -EPERM: the MSI-X
- * table, -EINVAL: ranges are empty, not pages or beyond the end, -ENOMEM, -EMFILE.
+ * the other memory type are alive, -EOPNOTSUPP: not a BAR that is exported, or no write
+ * combining in this kernel, -EPERM: the MSI-X table, -EINVAL: ranges are empty, not pages or beyond
+ * the end, -ENOMEM, -EMFILE.
  */
 int gpupt_export(struct gpupt_function *fn, const struct gpupt_export *arg,
 		 const struct gpupt_range *ranges)

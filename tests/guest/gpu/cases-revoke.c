@@ -38,7 +38,7 @@ static void expect_events(int dev, uint32_t first, uint32_t second)
 static void quiesce_takes_all_back(void)
 {
 	int dev = open_provider(), engine = open_client(), other = open_client();
-	int fd = must_export(dev, 0, 4 * PAGE, GPUPT_EXPORT_WC);
+	int fd = must_export(dev, 0, 4 * PAGE, wc_flag);
 	uint8_t *at = map_it(fd, 4 * PAGE);
 	static uint8_t data[PAGE];
 
@@ -69,7 +69,7 @@ static void quiesce_takes_all_back(void)
 
 static void forked_mappings_go_too(void)
 {
-	int dev = open_provider(), fd = must_export(dev, 0, PAGE, GPUPT_EXPORT_WC), go[2], end;
+	int dev = open_provider(), fd = must_export(dev, 0, PAGE, wc_flag), go[2], end;
 	uint8_t *at = map_it(fd, PAGE);
 	pid_t child;
 	char c = 0;
@@ -115,7 +115,7 @@ static void pass(int socket, int fd)
 /* Everything of ours is closed, and the descriptor is on its way in a socket. */
 static void descriptors_in_flight(void)
 {
-	int dev = open_provider(), fd = must_export(dev, 0, PAGE, GPUPT_EXPORT_WC), pair[2];
+	int dev = open_provider(), fd = must_export(dev, 0, PAGE, wc_flag), pair[2];
 	struct gpupt_event e;
 
 	WANT(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair), "socketpair");
@@ -138,7 +138,7 @@ static void orders_of_closing(void)
 {
 	for (unsigned int order = 0; order < 6; order++) {
 		int dev = open_provider(), engine = open_client();
-		int fd = must_export(dev, 0, PAGE, GPUPT_EXPORT_WC);
+		int fd = must_export(dev, 0, PAGE, wc_flag);
 		uint8_t *at = map_it(fd, PAGE);
 		static const uint8_t what[6][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 },
 						    { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
@@ -168,7 +168,7 @@ static void orders_of_closing(void)
 static void stubborn_importer(void)
 {
 	int dev = open_provider(), engine = open_client();
-	int fd = must_export(dev, 0, PAGE, GPUPT_EXPORT_WC);
+	int fd = must_export(dev, 0, PAGE, wc_flag);
 	uint8_t *at = map_it(fd, PAGE);
 	uint64_t before = provider_stat("revoke_timeouts");
 	double start, took;
@@ -193,7 +193,7 @@ static void stubborn_importer(void)
 static void dma_under_way_is_stopped(void)
 {
 	int dev = open_provider(), engine = open_client();
-	int fd = must_export(dev, 0, 16 * PAGE, GPUPT_EXPORT_WC);
+	int fd = must_export(dev, 0, 16 * PAGE, wc_flag);
 	static uint8_t data[16 * PAGE];
 
 	want_errno("import", import(engine, fd, LAB_DMA_DYNAMIC), 0);
@@ -239,7 +239,7 @@ static void events_are_kept_and_lost(void)
 
 static void fdinfo_says(void)
 {
-	int dev = open_provider(), fd = must_export(dev, 0, 4 * PAGE, GPUPT_EXPORT_WC);
+	int dev = open_provider(), fd = must_export(dev, 0, 4 * PAGE, wc_flag);
 	char path[64], text[1024];
 	ssize_t n;
 	int info;

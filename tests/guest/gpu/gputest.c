@@ -22,6 +22,7 @@
 
 const char *provider, *client;
 uint64_t memory_size;
+uint32_t wc_flag;
 
 static const char *running = "";
 static sigjmp_buf bus_error;
@@ -209,10 +210,18 @@ static void run_cases(const struct test_case *cases, unsigned int *n)
 static void read_size(void)
 {
 	struct gpupt_info info = { .argsz = sizeof(info) };
-	int dev = open_provider();
+	int dev = open_provider(), fd;
 
 	WANT(!ioctl(dev, GPUPT_GET_INFO, &info), "info");
 	memory_size = info.bar[MEMORY].size;
+	fd = try_export(dev, MEMORY, 0, PAGE, GPUPT_EXPORT_WC);
+	WANT(fd >= 0 || (errno == EOPNOTSUPP && !getenv("WANT_WC")), "write combining export");
+	if (fd >= 0) {
+		wc_flag = GPUPT_EXPORT_WC;
+		close(fd);
+	} else {
+		printf("# this kernel has no write combining\n");
+	}
 	close(dev);
 }
 

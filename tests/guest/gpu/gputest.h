@@ -26,6 +26,7 @@ void want_errno(const char *what, long got, int wanted);
 
 extern const char *provider, *client;
 extern uint64_t memory_size;
+extern uint32_t wc_flag; /* GPUPT_EXPORT_WC, or 0 where the kernel has no such mappings */
 
 int open_provider(void);
 int open_client(void);

@@ -40,7 +40,7 @@ static void *map_and_touch(void *unused)
 	int dev = open_provider();
 
 	while (!ended) {
-		int fd = try_export(dev, MEMORY, 0, 4 * PAGE, GPUPT_EXPORT_WC);
+		int fd = try_export(dev, MEMORY, 0, 4 * PAGE, wc_flag);
 		uint8_t *at;
 
 		if (fd < 0)
@@ -67,7 +67,7 @@ int run_races(unsigned int rounds)
 	pthread_create(&thread[0], NULL, revoke_again_and_again, NULL);
 	pthread_create(&thread[1], NULL, map_and_touch, NULL);
 	for (unsigned long tries = 0; done < rounds && tries < 1000ul * rounds; tries++) {
-		int fd = try_export(dev, MEMORY, 0, 4 * PAGE, GPUPT_EXPORT_WC);
+		int fd = try_export(dev, MEMORY, 0, 4 * PAGE, wc_flag);
 
 		if (fd < 0) {
 			WANT(errno == EBUSY, "export");
@@ -220,7 +220,7 @@ int run_fuzz(unsigned long calls, unsigned int seed)
 		any_call(dev, at);
 	printf("calls=%lu seed=%u\n", calls, seed);
 	ioctl(dev, GPUPT_RESUME);
-	close(must_export(dev, 0, memory_size, GPUPT_EXPORT_WC));
+	close(must_export(dev, 0, memory_size, wc_flag));
 	return 0;
 }
 
@@ -229,7 +229,7 @@ int run_fuzz(unsigned long calls, unsigned int seed)
 int run_removal(const char *ready)
 {
 	int dev = open_provider(), engine = open_client();
-	int fd = must_export(dev, 0, 16 * PAGE, GPUPT_EXPORT_WC);
+	int fd = must_export(dev, 0, 16 * PAGE, wc_flag);
 	uint8_t *at = map_it(fd, 16 * PAGE);
 	struct pollfd p = { .fd = dev, .events = POLLIN };
 	bool quiesced = false, revoked = false;

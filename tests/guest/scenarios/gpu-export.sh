@@ -25,6 +25,11 @@ gputest() {
 	run /lab/programs/gputest "$@" 0001:00:00.0 0101:00:00.0
 }
 
+# 6.1 has no write combining without MTRRs, which the lab has not; the debug kernel is built without.
+case $KERNEL in
+6.1 | 6.1-* | debug) ;;
+*) export WANT_WC=1 ;;
+esac
 same "mode of the device file" 600 "$(stat -c %a /dev/gpupt/0001:00:00.0)"
 [ ! -e /dev/gpupt/0002:00:00.0 ] || fail "a function that nobody handed over was claimed"
 gputest cases
