@@ -19,7 +19,7 @@ depmod = [ ! -f '$(INSTALL_MOD_PATH)/lib/modules/$(release)/modules.builtin' ] |
 	depmod $(if $(INSTALL_MOD_PATH),-b '$(INSTALL_MOD_PATH)') '$(release)'
 dkmsdir = $(DESTDIR)/usr/src/$(package)-$(version)
 # What DKMS gets; and what the source tarball holds, nothing else leaves the house.
-dkmsfiles = COPYING Kbuild Makefile dkms.conf compat include netvsc-accel vmbus
+dkmsfiles = COPYING Kbuild Makefile dkms.conf compat gpu-passthrough include netvsc-accel vmbus
 distfiles = $(dkmsfiles) README.md docs packaging tests tools
 
 # The release that KDIR is for, whatever KVER says.

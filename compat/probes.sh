@@ -38,3 +38,10 @@ probe HAVE_ETHTOOL_PUTS 6.8 has_line linux/ethtool.h 'ethtool_puts\('
 probe HAVE_ETHTOOL_RXFH_FIELDS 6.17,6.12.y has_member linux/ethtool.h ethtool_ops '\(\*get_rxfh_fields\)'
 probe HAVE_ETHTOOL_RXFH_PARAM 6.8 has_line linux/ethtool.h '^struct ethtool_rxfh_param \{'
 probe HAVE_ETHTOOL_RX_RING_COUNT 6.19 has_member linux/ethtool.h ethtool_ops '\(\*get_rx_ring_count\)'
+
+# dma-bufs, files, sysfs
+probe HAVE_BIN_ATTRIBUTE_READ_CONST 6.16 has_member linux/sysfs.h bin_attribute '\(\*read\)\(struct file \*, ?struct kobject \*, ?const struct bin_attribute'
+probe HAVE_DMA_BUF_INVALIDATE_MAPPINGS 7.0 has_line linux/dma-buf.h 'dma_buf_invalidate_mappings\('
+probe HAVE_GET_FILE_ACTIVE 6.7 has_line linux/fs.h 'get_file_active\('
+probe HAVE_SYMBOL_NS_STRING 6.13 has_line linux/module.h '# *define MODULE_IMPORT_NS\(ns\)[[:space:]]*MODULE_INFO\(import_ns, ns\)'
+probe HAVE_VM_FLAGS_SET 6.3 has_line linux/mm.h 'void vm_flags_set\('

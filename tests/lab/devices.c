@@ -15,6 +15,9 @@ extern const struct device_type netvsp_type;
 extern const struct device_type virtio_net_type;
 extern const struct device_type vf_virtio_type;
 extern const struct device_type vpci_virtio_type;
+extern const struct device_type pci_gpu_type;
+extern const struct device_type pci_rdma_type;
+extern const struct device_type pci_nvswitch_type;
 
 static const struct device_type *const types[] = {
 	/* always-there ones first */
@@ -23,6 +26,9 @@ static const struct device_type *const types[] = {
 	&virtio_net_type,
 	&vf_virtio_type,
 	&vpci_virtio_type,
+	&pci_gpu_type,
+	&pci_rdma_type,
+	&pci_nvswitch_type,
 	NULL,
 };
 

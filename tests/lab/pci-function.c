@@ -26,6 +26,9 @@
 #define BAR_PREFETCH	   0x8
 #define BAR_FLAGS	   0xf
 #define CAP_MSIX	   0x11
+#define CAP_EXPRESS	   0x10
+#define EXPRESS_BYTES	   0x3c
+#define EXPRESS_CONTROL	   0x08
 #define MSIX_CONTROL	   2
 #define MSIX_ENABLE	   0x8000
 #define MSIX_FUNCTION_MASK 0x4000
@@ -86,6 +89,24 @@ uint8_t pci_function_add_cap(struct pci_function *fn, uint8_t id, const void *bo
 	fn->last_cap = at;
 	fn->cap_end = (at + 2 + len + 3) & ~3u;
 	return at;
+}
+
+void pci_function_add_express(struct pci_function *fn, unsigned int generation,
+			      unsigned int width)
+{
+	uint8_t cap[EXPRESS_BYTES] = { 0 };
+	uint16_t link = generation | width << 4;
+	uint8_t at;
+
+	put(cap + 0x02, 2, 2);	    /* version 2, an endpoint */
+	put(cap + 0x04, 0x8001, 4); /* payloads of up to 256 bytes; role-based errors */
+	put(cap + EXPRESS_CONTROL, 0x2810, 2); /* reads of 512 bytes, no snoop, relaxed ordering */
+	put(cap + 0x0c, link, 4);
+	put(cap + 0x12, link, 2);
+	put(cap + 0x2c, ((1u << generation) - 1) << 1, 4);
+	at = pci_function_add_cap(fn, CAP_EXPRESS, cap + 2, sizeof(cap) - 2);
+	put(fn->writable + at + EXPRESS_CONTROL, 0x78f0, 2);
+	put(fn->initial + at + EXPRESS_CONTROL, get(cap + EXPRESS_CONTROL, 2) & 0x78f0, 2);
 }
 
 /* --- BARs --- */
@@ -277,7 +298,7 @@ void pci_function_reset(struct pci_function *fn, uint64_t at[PCI_BARS])
 		bar_unmap(fn, n);
 	}
 	for (unsigned int i = 0; i < sizeof(fn->writable); i++)
-		fn->config[i] &= ~fn->writable[i];
+		fn->config[i] = (fn->config[i] & ~fn->writable[i]) | fn->initial[i];
 	msix_reset(fn);
 	pthread_mutex_unlock(&fn->lock);
 	/* No access can come in between: nothing is mapped. */

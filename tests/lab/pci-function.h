@@ -45,6 +45,7 @@ struct pci_bus_ops {
  * @size: bytes, a power of two of at least 4096; 0 = there is none
  * @wide: 64 bit, takes the next BAR's place too
  * @prefetchable: may be combined and cached for writing
+ * @memory: it is memory of the guest's, here; @io is not used then. A bus may refuse such BARs
  * @io: how accesses are served; offsets count from the BAR's start. They run without the
  *	function's lock and must not touch configuration space (an unmap may be waiting for them)
  * @opaque: for @io
@@ -55,6 +56,7 @@ struct pci_bar {
 	uint64_t size;
 	bool wide;
 	bool prefetchable;
+	void *memory;
 	const struct bus_ops *io;
 	void *opaque;
 	void (*mapped)(void *opaque, uint64_t addr, bool on);
@@ -84,7 +86,8 @@ struct pci_function {
 	/* private: */
 	pthread_mutex_t lock; /* configuration space and BARs */
 	uint8_t config[PCI_CONFIG_SIZE];
-	uint8_t writable[256]; /* which bits a guest can change */
+	uint8_t writable[256]; /* which bits a guest can change, */
+	uint8_t initial[256];  /* and what they are after a reset */
 	struct pci_bar bar[PCI_BARS];
 	uint8_t cap_end;
 	uint8_t last_cap;
@@ -157,6 +160,17 @@ uint8_t pci_function_add_cap(struct pci_function *fn, uint8_t id, const void *bo
  * @n: vectors, 1..%PCI_MSIX_MAX
  */
 void pci_function_add_msix(struct pci_function *fn, unsigned int bar, unsigned int n);
+
+/**
+ * pci_function_add_express() - the PCI Express capability of an endpoint
+ * @generation: of the link, 1 (2.5 GT/s) to 6 (64 GT/s); 0: the function does not tell, as VFs do
+ * @width: lanes, 0: not told
+ *
+ * Relaxed ordering, payload and read request sizes can be set and read back (PCI Express Base
+ * 7.5.3).
+ */
+void pci_function_add_express(struct pci_function *fn, unsigned int generation,
+			      unsigned int width);
 
 /**
  * pci_config_read() - the guest reads configuration space

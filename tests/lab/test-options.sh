@@ -106,6 +106,7 @@ refuse 2 '--net netvsc: id is given twice' --kernel kernel --net netvsc,id=a,id=
 refuse 2 '--vf: a type comes first' --kernel kernel --vf nic=net0
 refuse 2 '--vf mlx5: no such type' --kernel kernel --vf mlx5,nic=net0
 refuse 2 '--vpci toaster: no such type' --kernel kernel --vpci toaster
+refuse 2 '--pci tpu: no such type' --kernel kernel --pci tpu
 refuse 2 "--net netvsc: 'queues' is not key=value" --kernel kernel --net netvsc,queues
 refuse 2 "--net needs a value" --kernel kernel --net
 refuse 2 'absent/file: cannot write results: No such file' --kernel kernel --results absent/file

@@ -23,6 +23,7 @@
 
 #define DEV_KVM "/dev/kvm"
 #define GIB (1ULL << 30)
+#define SLOT_DEVICES 2 /* RAM has those below */
 /* Intel wants three pages for real mode and one for the identity map, outside of RAM. */
 #define TSS_ADDR		0xfffbd000ULL
 #define IDENTITY_MAP_ADDR	0xfffbc000ULL
@@ -94,6 +95,18 @@ static void set_slot(struct vm *vm, unsigned int slot, uint64_t gpa, uint64_t si
 	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region))
 		log_fatal(EXIT_INTERNAL, "KVM refuses guest memory at 0x%" PRIx64 ": %s", gpa,
 			  strerror(errno));
+}
+
+int vm_memory_slot(struct vm *vm, unsigned int n, uint64_t gpa, uint64_t size, void *host)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = SLOT_DEVICES + n,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)host,
+	};
+
+	return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) ? -errno : 0;
 }
 
 static void make_memory(struct vm *vm)

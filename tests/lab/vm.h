@@ -115,6 +115,13 @@ struct vm {
  */
 void *vm_gpa(const struct vm *vm, uint64_t gpa, uint64_t len);
 
+/**
+ * vm_memory_slot() - give KVM slot @n of those for devices, or take it away with a @size of 0
+ *
+ * Context: any thread. Return: 0 or a negative errno.
+ */
+int vm_memory_slot(struct vm *vm, unsigned int n, uint64_t gpa, uint64_t size, void *host);
+
 /** vm_node_of() - NUMA node of virtual processor @vp: consecutive blocks of equal size */
 unsigned int vm_node_of(const struct vm *vm, unsigned int vp);
 

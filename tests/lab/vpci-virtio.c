@@ -201,7 +201,7 @@ static void stop(struct vm *vm)
 	}
 }
 
-#define BUS_HELP  "serial=N,numa=NODE,domain=N,version-min=1.1,version-max=1.6,eject-timeout=60"
+#define BUS_HELP  "guid=GUID,serial=N,numa=NODE,domain=N,version-min=1.1,version-max=1.6,eject-timeout=60"
 
 const struct device_type vf_virtio_type = {
 	.option = "vf",

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "device-memory.h"
 #include "log.h"
 #include "vm.h"
 #include "vpci.h"
@@ -106,7 +107,10 @@ static bool map(struct pci_function *fn, unsigned int n, uint64_t at)
 		      (unsigned long long)at);
 		return false;
 	}
-	err = vm_mmio_register(fn->vm, at, bar->size, fn->name, bar->io, bar->opaque);
+	if (bar->memory)
+		err = device_memory_map(fn->vm, at, bar->size, bar->memory);
+	else
+		err = vm_mmio_register(fn->vm, at, bar->size, fn->name, bar->io, bar->opaque);
 	if (err)
 		log_warn("%s: BAR %u at %#llx: %s", fn->name, n, (unsigned long long)at,
 			 strerror(-err));
@@ -115,7 +119,10 @@ static bool map(struct pci_function *fn, unsigned int n, uint64_t at)
 
 static void unmap(struct pci_function *fn, unsigned int n, uint64_t at)
 {
-	vm_mmio_unregister(fn->vm, at);
+	if (fn->bar[n].memory)
+		device_memory_unmap(fn->vm, at);
+	else
+		vm_mmio_unregister(fn->vm, at);
 }
 
 static int msi(struct pci_function *fn, uint64_t addr, uint32_t data)

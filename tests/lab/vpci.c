@@ -642,6 +642,56 @@ static int parse_vpci_version(struct device_args *args, const char *key, uint32_
 	return 0;
 }
 
+/* The text of a GUID, whose first three fields are numbers, as bytes. */
+static int parse_instance(const char *text, struct vpci_options *opt)
+{
+	static const uint8_t order[] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
+	const char *p = text;
+
+	if (strlen(text) != VPCI_GUID_TEXT)
+		return -EINVAL;
+	for (unsigned int i = 0; i < sizeof(order); i++) {
+		unsigned int byte;
+		int end = 0;
+
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			if (*p++ != '-')
+				return -EINVAL;
+		if (sscanf(p, "%2x%n", &byte, &end) != 1 || end != 2)
+			return -EINVAL;
+		opt->instance.b[order[i]] = (uint8_t)byte;
+		p += end;
+	}
+	opt->named = true;
+	return 0;
+}
+
+/* What an instance says by itself; @domain may not be given beside it. */
+static int apply_instance(struct device_args *args, struct vpci_options *opt, uint64_t *serial,
+			  uint64_t *domain, char *err, size_t n)
+{
+	const char *text = args_str(args, "guid", NULL);
+	const uint8_t *b = opt->instance.b;
+
+	if (!text)
+		return 0;
+	if (args_str(args, "domain", NULL)) {
+		snprintf(err, n, "domain= is not for a bus with guid=, whose second field it is");
+		return -EINVAL;
+	}
+	if (parse_instance(text, opt)) {
+		snprintf(err, n, "guid=%s: 32 hexadecimal digits as 8-4-4-4-12 are wanted", text);
+		return -EINVAL;
+	}
+	*serial = b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+	*domain = b[4] | (unsigned int)b[5] << 8;
+	if (*domain < 1 || *domain > 0x7fff) {
+		snprintf(err, n, "guid=%s: its second field is the domain, 1 to 7fff", text);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int vpci_parse(struct vm *vm, struct device_args *args, struct vpci_options *opt, char *err,
 	       size_t n)
 {
@@ -650,7 +700,9 @@ int vpci_parse(struct vm *vm, struct device_args *args, struct vpci_options *opt
 	int ret;
 
 	*opt = (struct vpci_options){ .version_min = VPCI_V1_1, .version_max = VPCI_V1_6 };
-	ret = args_u64(args, "serial", 0, UINT32_MAX, &serial, err, n);
+	ret = apply_instance(args, opt, &serial, &domain, err, n);
+	if (!ret)
+		ret = args_u64(args, "serial", 0, UINT32_MAX, &serial, err, n);
 	if (!ret && args_str(args, "numa", NULL))
 		ret = args_u64(args, "numa", 0, UINT16_MAX, &node, err, n);
 	/* Linux computes the function's id in an int: the top bit would not arrive as it left. */
@@ -672,6 +724,10 @@ int vpci_parse(struct vm *vm, struct device_args *args, struct vpci_options *opt
 /* The instance's first four bytes are the serial, the next two the domain. */
 static void name_instance(struct vmbus_guid *g, const struct vpci_options *opt)
 {
+	if (opt->named) {
+		*g = opt->instance;
+		return;
+	}
 	memcpy(g->b, &opt->serial, 4);
 	memcpy(g->b + 4, &opt->domain, 2);
 	g->b[7] = 0x40;

@@ -6,6 +6,7 @@
  *	vpci-interrupt.c interrupts that the guest had composed, and where they go
  *	vpci-window.c	 configuration space and BARs as memory of the guest
  *	vpci-virtio.c	 the virtio-net function: as a NIC's VF or alone
+ *	vpci-gpu.c	 stand-ins for GPUs, RDMA NICs and NVSwitches
  *
  * Threads: packets are copied out of the ring in the channel's I/O loop; everything they ask for
  * happens in vm->slow, because a BAR that is taken away waits for vCPUs, and those may wait for
@@ -26,6 +27,7 @@
 #include "vmbus.h"
 #include "vpci-wire.h"
 
+#define VPCI_GUID_TEXT	36u
 #define VPCI_MAILS	64u  /* messages of the guest that may wait */
 #define VPCI_INTERRUPTS 512u /* composed at a time: each MSI-X vector twice while it moves */
 #define VPCI_BLOCKS	64u  /* configuration blocks of a function */
@@ -39,6 +41,8 @@ struct vpci;
  * @serial: of the function; the guest's name for its slot
  * @node: NUMA node of the function; -1: not told to the guest
  * @domain: PCI domain the guest is asked to use
+ * @instance: of the bus on VMBus, when @named; its first four bytes are the serial unless one was
+ *	given, the next two are the domain
  * @version_min, @version_max: VPCI_VERSION()
  * @eject_ns: how long a guest may take to let go of an ejected function
  */
@@ -46,6 +50,8 @@ struct vpci_options {
 	uint32_t serial;
 	int node;
 	uint16_t domain;
+	bool named;
+	struct vmbus_guid instance;
 	uint32_t version_min;
 	uint32_t version_max;
 	uint64_t eject_ns;
@@ -171,7 +177,7 @@ struct vpci {
 /* vpci.c */
 
 /**
- * vpci_parse() - options of a bus: serial=, numa=, domain=, version-min=, version-max=,
+ * vpci_parse() - options of a bus: guid=, serial=, numa=, domain=, version-min=, version-max=,
  *	eject-timeout=
  *
  * Return: 0 or -EINVAL with one sentence in @err.

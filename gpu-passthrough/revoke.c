@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Taking exports back. The order matters: no new mapping first, then importers are told and what
+ * they have under way ends, then the CPU's mappings go, and last it is waited until importers have
+ * unmapped. All of it for all exports of a function has one deadline, since a removal that waits
+ * for somebody else's driver would hold up the whole PCI bus, and the host takes the device by
+ * force after a minute. An importer that is late keeps DMA addresses of a device that is gone: it
+ * is counted and named, and when it lets go nothing here is touched that has gone.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/delay.h>
+#include <linux/dma-resv.h>
+#include <linux/file.h>
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+
+#include "../compat/dma_buf.h"
+#include "../compat/file.h"
+#include "gpupt.h"
+#include "trace.h"
+
+#define TRY_AGAIN_US	500
+
+static unsigned long left(unsigned long deadline)
+{
+	return time_before(jiffies, deadline) ? deadline - jiffies : 0;
+}
+
+/* Another driver may hold the reservation; it is not waited for beyond the deadline. */
+static bool lock_in_time(struct dma_resv *resv, unsigned long deadline)
+{
+	while (!dma_resv_trylock(resv)) {
+		if (!left(deadline))
+			return false;
+		usleep_range(TRY_AGAIN_US, 2 * TRY_AGAIN_US);
+	}
+	return true;
+}
+
+static void mark(struct gpupt_buffer *buffer)
+{
+	down_write(&buffer->map_lock);
+	WRITE_ONCE(buffer->revoked, true);
+	up_write(&buffer->map_lock);
+}
+
+static void keep_maximum(struct gpupt_function *fn, u64 ns)
+{
+	atomic64_t *max = &fn->stats[GPUPT_STAT_revoke_max_ns];
+
+	if (atomic64_read(max) < ns)
+		atomic64_set(max, ns); /* revocations of a function take turns */
+}
+
+/* With a reference to the dma-buf's file. */
+static void revoke_one(struct gpupt_buffer *buffer, unsigned long deadline)
+{
+	struct gpupt_function *fn = buffer->fn;
+	struct dma_buf *dmabuf = buffer->dmabuf;
+	u64 start = ktime_get_ns();
+	bool in_time;
+
+	in_time = lock_in_time(dmabuf->resv, deadline);
+	mark(buffer);
+	if (in_time) {
+		dma_buf_invalidate_mappings(dmabuf);
+		in_time = dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP, false,
+						left(deadline)) > 0;
+		dma_resv_unlock(dmabuf->resv);
+	}
+	unmap_mapping_range(dmabuf->file->f_mapping, 0, 0, 1);
+	if (!wait_event_timeout(buffer->unmapped, !atomic_read(&buffer->maps), left(deadline)))
+		in_time = false;
+	gpupt_count(fn, GPUPT_STAT_revokes);
+	keep_maximum(fn, ktime_get_ns() - start);
+	trace_gpupt_revoke(buffer, ktime_get_ns() - start, in_time);
+	if (in_time)
+		return;
+	gpupt_count(fn, GPUPT_STAT_revoke_timeouts);
+	pr_warn("%s: an export of BAR %u was not let go of in %u ms, %d mappings of importers are left\n",
+		fn->name, buffer->bar, gpupt_revoke_timeout_ms, atomic_read(&buffer->maps));
+}
+
+/**
+ * gpupt_revoke() - take all exports back
+ * @fn: new exports are refused already: it is quiesced or not claimed any more
+ *
+ * Context: process; waits for importers, revoke_timeout_ms at most.
+ */
+void gpupt_revoke(struct gpupt_function *fn)
+{
+	unsigned long deadline = jiffies + msecs_to_jiffies(gpupt_revoke_timeout_ms);
+	struct gpupt_buffer *buffer, *next;
+	LIST_HEAD(revoking);
+	u64 count = 0;
+
+	mutex_lock(&fn->revoke_lock);
+	mutex_lock(&fn->lock);
+	list_for_each_entry(buffer, &fn->buffers, list) {
+		/* Its last reference may be gone already; its release then waits for the lock. */
+		if (buffer->revoked || !get_file_active(&buffer->dmabuf->file))
+			continue;
+		list_add_tail(&buffer->revoking, &revoking);
+		count++;
+	}
+	mutex_unlock(&fn->lock);
+	list_for_each_entry_safe(buffer, next, &revoking, revoking) {
+		struct file *file = buffer->dmabuf->file;
+
+		revoke_one(buffer, deadline);
+		list_del(&buffer->revoking);
+		fput(file);
+	}
+	mutex_unlock(&fn->revoke_lock);
+	gpupt_event(fn, GPUPT_EVENT_REVOKED, count);
+}
+
+/**
+ * gpupt_quiesce() - no new exports, and those there are taken back
+ * @fn: claimed
+ * @why: GPUPT_QUIESCED_*
+ *
+ * Context: process; waits as gpupt_revoke() does.
+ */
+void gpupt_quiesce(struct gpupt_function *fn, unsigned int why)
+{
+	mutex_lock(&fn->lock);
+	WRITE_ONCE(fn->quiesced, fn->quiesced | why);
+	mutex_unlock(&fn->lock);
+	gpupt_event(fn, GPUPT_EVENT_QUIESCE, 0);
+	gpupt_revoke(fn);
+}
+
+/**
+ * gpupt_resume() - exports are possible again; revoked ones stay so
+ * @fn: claimed
+ * @why: GPUPT_QUIESCED_*
+ *
+ * Context: process.
+ */
+void gpupt_resume(struct gpupt_function *fn, unsigned int why)
+{
+	bool resumed;
+
+	mutex_lock(&fn->lock);
+	resumed = fn->quiesced && !(fn->quiesced & ~why);
+	WRITE_ONCE(fn->quiesced, fn->quiesced & ~why);
+	mutex_unlock(&fn->lock);
+	if (resumed)
+		gpupt_event(fn, GPUPT_EVENT_RESUMED, 0);
+}

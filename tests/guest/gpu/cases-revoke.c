@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Taking exports back, with everything that may hold on to them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gputest.h"
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* The next events are these, in this order. */
+static void expect_events(int dev, uint32_t first, uint32_t second)
+{
+	struct gpupt_event e = event(dev, 1000);
+
+	WANT(e.type == first, "event %u instead of %u", e.type, first);
+	if (!second)
+		return;
+	e = event(dev, 1000);
+	WANT(e.type == second, "event %u instead of %u", e.type, second);
+}
+
+static void quiesce_takes_all_back(void)
+{
+	int dev = open_provider(), engine = open_client(), other = open_client();
+	int fd = must_export(dev, 0, 4 * PAGE, wc_flag);
+	uint8_t *at = map_it(fd, 4 * PAGE);
+	static uint8_t data[PAGE];
+
+	WANT(at != MAP_FAILED && touch(at), "mmap");
+	want_errno("import", import(engine, fd, LAB_DMA_DYNAMIC), 0);
+	want_errno("map", ioctl(engine, LAB_DMA_MAP), 0);
+	want_errno("quiesce", ioctl(dev, GPUPT_QUIESCE), 0);
+	expect_events(dev, GPUPT_EVENT_QUIESCE, GPUPT_EVENT_REVOKED);
+	WANT(status(engine).invalidated == 1 && !status(engine).mapped, "the importer");
+	want_errno("DMA", copy(engine, false, 0, data, PAGE, 0, 1, 0), ENODEV);
+	want_errno("map again", ioctl(engine, LAB_DMA_MAP), ENODEV);
+	want_errno("another importer", import(other, fd, LAB_DMA_DYNAMIC), ENODEV);
+	WANT(!touch(at) && !touch(at + 3 * PAGE), "the CPU still reads it");
+	WANT(map_it(fd, PAGE) == MAP_FAILED && errno == ENODEV, "mmap again");
+	want_errno("export", try_export(dev, MEMORY, 0, PAGE, 0), EBUSY);
+	want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
+	expect_events(dev, GPUPT_EVENT_RESUMED, 0);
+	WANT(!touch(at), "a revoked export came back");
+	want_errno("map after resume", ioctl(engine, LAB_DMA_MAP), ENODEV);
+	/* It still counts as an export of its kind until it is closed. */
+	munmap(at, 4 * PAGE);
+	close(engine);
+	close(fd);
+	close(must_export(dev, 0, PAGE, 0));
+	close(other);
+	close(dev);
+}
+
+static void forked_mappings_go_too(void)
+{
+	int dev = open_provider(), fd = must_export(dev, 0, PAGE, wc_flag), go[2], end;
+	uint8_t *at = map_it(fd, PAGE);
+	pid_t child;
+	char c = 0;
+
+	WANT(at != MAP_FAILED && touch(at) && !pipe(go), "mmap");
+	child = fork();
+	if (!child) {
+		if (!touch(at))
+			_exit(2);
+		if (read(go[0], &c, 1) != 1)
+			_exit(3);
+		_exit(touch(at) ? 4 : 0);
+	}
+	usleep(50000);
+	want_errno("quiesce", ioctl(dev, GPUPT_QUIESCE), 0);
+	WANT(write(go[1], &c, 1) == 1, "pipe");
+	waitpid(child, &end, 0);
+	WANT(WIFEXITED(end) && !WEXITSTATUS(end), "child: %#x", end);
+	WANT(!touch(at), "the parent's");
+	want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
+	munmap(at, PAGE);
+	close(fd);
+	close(dev);
+}
+
+static void pass(int socket, int fd)
+{
+	char control[CMSG_SPACE(sizeof(fd))] = { 0 }, c = 0;
+	struct iovec iov = { .iov_base = &c, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	WANT(sendmsg(socket, &msg, 0) == 1, "sendmsg");
+}
+
+/* Everything of ours is closed, and the descriptor is on its way in a socket. */
+static void descriptors_in_flight(void)
+{
+	int dev = open_provider(), fd = must_export(dev, 0, PAGE, wc_flag), pair[2];
+	struct gpupt_event e;
+
+	WANT(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair), "socketpair");
+	pass(pair[0], fd);
+	close(fd);
+	want_errno("quiesce", ioctl(dev, GPUPT_QUIESCE), 0);
+	e = event(dev, 1000);
+	e = event(dev, 1000);
+	WANT(e.type == GPUPT_EVENT_REVOKED && e.count == 1, "event %u of %llu", e.type,
+	     (unsigned long long)e.count);
+	want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
+	close(pair[0]);
+	close(pair[1]);
+	/* The last reference went with the socket: the other memory type is free. */
+	close(must_export(dev, 0, PAGE, 0));
+	close(dev);
+}
+
+static void orders_of_closing(void)
+{
+	for (unsigned int order = 0; order < 6; order++) {
+		int dev = open_provider(), engine = open_client();
+		int fd = must_export(dev, 0, PAGE, wc_flag);
+		uint8_t *at = map_it(fd, PAGE);
+		static const uint8_t what[6][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 },
+						    { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
+
+		WANT(at != MAP_FAILED && touch(at), "mmap");
+		want_errno("import", import(engine, fd, LAB_DMA_DYNAMIC), 0);
+		want_errno("map", ioctl(engine, LAB_DMA_MAP), 0);
+		if (order & 1)
+			want_errno("quiesce", ioctl(dev, GPUPT_QUIESCE), 0);
+		close(dev);
+		for (unsigned int i = 0; i < 3; i++) {
+			if (what[order][i] == 0)
+				close(fd);
+			else if (what[order][i] == 1)
+				munmap(at, PAGE);
+			else
+				close(engine);
+		}
+		dev = open_provider();
+		want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
+		close(must_export(dev, 0, PAGE, 0));
+		close(dev);
+	}
+}
+
+/* An importer that does not let go holds up a revocation only as long as it is allowed to. */
+static void stubborn_importer(void)
+{
+	int dev = open_provider(), engine = open_client();
+	int fd = must_export(dev, 0, PAGE, wc_flag);
+	uint8_t *at = map_it(fd, PAGE);
+	uint64_t before = provider_stat("revoke_timeouts");
+	double start, took;
+
+	WANT(at != MAP_FAILED && touch(at), "mmap");
+	want_errno("import", import(engine, fd, LAB_DMA_STUBBORN), 0);
+	want_errno("map", ioctl(engine, LAB_DMA_MAP), 0);
+	start = now();
+	want_errno("quiesce", ioctl(dev, GPUPT_QUIESCE), 0);
+	took = now() - start;
+	WANT(took > 0.9 && took < 8, "took %.1f s with a limit of 1 s", took);
+	WANT(provider_stat("revoke_timeouts") == before + 1, "counter");
+	WANT(!touch(at), "the CPU still reads it");
+	want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
+	munmap(at, PAGE);
+	close(fd);
+	close(engine);
+	close(must_export(dev, 0, PAGE, 0));
+	close(dev);
+}
+
+static void dma_under_way_is_stopped(void)
+{
+	int dev = open_provider(), engine = open_client();
+	int fd = must_export(dev, 0, 16 * PAGE, wc_flag);
+	static uint8_t data[16 * PAGE];
+
+	want_errno("import", import(engine, fd, LAB_DMA_DYNAMIC), 0);
+	want_errno("map", ioctl(engine, LAB_DMA_MAP), 0);
+	want_errno("copy", copy(engine, true, 0, data, sizeof(data), LAB_DMA_ASYNC, 1000000, 100),
+		   0);
+	WANT(status(engine).busy, "it is not under way");
+	want_errno("quiesce", ioctl(dev, GPUPT_QUIESCE), 0);
+	WANT(!status(engine).busy, "it is still under way");
+	want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
+	close(fd);
+	close(engine);
+	close(dev);
+}
+
+static void events_are_kept_and_lost(void)
+{
+	int dev = open_provider(), late = open_provider();
+	struct gpupt_event e[80];
+	uint64_t before = provider_stat("events_lost");
+	struct pollfd p = { .fd = dev, .events = POLLIN };
+	ssize_t n;
+
+	WANT(poll(&p, 1, 0) == 0, "an event from before it was opened");
+	fcntl(dev, F_SETFL, O_NONBLOCK);
+	WANT(read(dev, e, sizeof(e)) < 0 && errno == EAGAIN, "read of nothing");
+	WANT(read(dev, e, sizeof(e[0]) - 1) < 0 && errno == EINVAL, "read of a part");
+	for (unsigned int i = 0; i < 30; i++) {
+		want_errno("quiesce", ioctl(late, GPUPT_QUIESCE), 0);
+		want_errno("resume", ioctl(late, GPUPT_RESUME), 0);
+	}
+	n = read(dev, e, sizeof(e));
+	WANT(n == 64 * (ssize_t)sizeof(e[0]), "%zd bytes", n);
+	WANT(e[0].flags == GPUPT_EVENT_LOST && !e[1].flags, "flags %#x, %#x", e[0].flags,
+	     e[1].flags);
+	for (unsigned int i = 1; i < 64; i++)
+		WANT(e[i].sequence == e[i - 1].sequence + 1 && e[i].time_ns >= e[i - 1].time_ns,
+		     "order of %u", i);
+	WANT(provider_stat("events_lost") == before + 26, "counter");
+	close(dev);
+	close(late);
+}
+
+static void fdinfo_says(void)
+{
+	int dev = open_provider(), fd = must_export(dev, 0, 4 * PAGE, wc_flag);
+	char path[64], text[1024];
+	ssize_t n;
+	int info;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = open(path, O_RDONLY);
+	n = read(info, text, sizeof(text) - 1);
+	WANT(n > 0, "fdinfo");
+	text[n] = '\0';
+	WANT(strstr(text, "exp_name:\thv_gpu_passthrough") && strstr(text, "size:\t16384"), "%s",
+	     text);
+	close(info);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", dev);
+	info = open(path, O_RDONLY);
+	n = read(info, text, sizeof(text) - 1);
+	WANT(n > 0, "fdinfo");
+	text[n] = '\0';
+	WANT(strstr(text, "gpupt-exports:\t1") && strstr(text, "gpupt-bytes:\t16384"), "%s", text);
+	close(info);
+	close(fd);
+	close(dev);
+}
+
+const struct test_case revoke_cases[] = {
+	{ "quiesce takes everything back", quiesce_takes_all_back },
+	{ "mappings of a fork go too", forked_mappings_go_too },
+	{ "descriptors in flight", descriptors_in_flight },
+	{ "every order of closing", orders_of_closing },
+	{ "an importer that does not let go", stubborn_importer },
+	{ "DMA under way is stopped", dma_under_way_is_stopped },
+	{ "events are kept, and losses told", events_are_kept_and_lost },
+	{ "fdinfo", fdinfo_says },
+	{ NULL, NULL },
+};
