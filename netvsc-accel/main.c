@@ -293,6 +293,7 @@ static const struct net_device_ops netdev_ops = {
  * @ndev: any interface
  *
  * Context: any.
+ * Return: true if so.
  */
 bool nva_is_nic(const struct net_device *ndev)
 {

@@ -99,8 +99,8 @@ int nva_rss_apply(struct nva_device *dev, const u8 *key, const u32 *table)
  * @skb: packet
  * @sb_dev: subordinate device, or NULL
  *
- * While packets go over the VF, its choice. Else the stack's (XPS, the socket's last queue, or a hash over all channels), unless the host's
- * table leaves channels out: then one of those it names.
+ * While packets go over the VF, its choice. Else the stack's (XPS, the socket's last queue, or a
+ * hash over all channels), unless the host's table leaves channels out: then one of those it names.
  *
  * Context: transmit path.
  * Return: queue number, below real_num_tx_queues.

@@ -128,6 +128,7 @@ static u64 sent_by(struct net_device *vf)
 	return dev_get_stats(vf, &stats)->tx_packets;
 }
 
+/* What became of the function of a VF that went. */
 static void judge(struct nva_device *dev)
 {
 	struct nva_vf *v = &dev->vf;
@@ -166,7 +167,7 @@ static void join(struct nva_device *dev, struct net_device *vf, bool by_serial)
 	v->tx_base = sent_by(vf);
 	v->pdev = pci_dev_get(function_of(vf));
 	v->by_serial = by_serial;
-	v->refused = false;
+	v->no_xdp = false;
 	v->fresh = true;
 	v->settle_at = jiffies + SETTLE_DELAY;
 	dev_hold(vf);
@@ -196,7 +197,6 @@ static void unjoin(struct nva_device *dev, struct net_device *vf)
 	struct nva_vf *v = &dev->vf;
 
 	nva_vf_leave(dev, NVA_VF_BY_DOWN);
-	count_unfinished(dev, vf);
 	nva_vf_unsettle(dev, vf);
 	netdev_rx_handler_unregister(vf);
 	netdev_upper_dev_unlink(vf, dev->ndev);
@@ -205,24 +205,32 @@ static void unjoin(struct nva_device *dev, struct net_device *vf)
 	RCU_INIT_POINTER(v->ndev, NULL);
 	/* nva_vf_select_queue() may still look at it */
 	synchronize_net();
-	dev_put(vf);
 	netdev_info(dev->ndev, "VF %s unbound\n", vf->name);
+	dev_put(vf);
 }
 
 static void gone(struct nva_device *dev, struct net_device *vf)
 {
 	bool for_good = vf->reg_state == NETREG_UNREGISTERING;
 
+	nva_vf_leave(dev, NVA_VF_BY_DOWN);
+	count_unfinished(dev, vf);
 	unjoin(dev, vf);
-	if (for_good) {
+	if (for_good)
 		nva_vf_gone(dev);
-		if (!READ_ONCE(dev->removing))
-			mod_delayed_work(nva_wq, &dev->vf.work, JUDGE_DELAY);
-	}
+	dev->vf.judge_at = jiffies + JUDGE_DELAY;
+	nva_vf_kick(dev);
 }
 
-/* Returns NVA_VF_CAUSES when nothing keeps packets from the VF, else what does. */
-static enum nva_vf_cause obstacle(struct nva_device *dev, const struct net_device *vf)
+/**
+ * nva_vf_obstacle() - what keeps packets from the VF?
+ * @dev: NIC
+ * @vf: its VF
+ *
+ * Context: RTNL.
+ * Return: that, as the cause of leaving the VF, or NVA_VF_CAUSES for nothing.
+ */
+enum nva_vf_cause nva_vf_obstacle(struct nva_device *dev, const struct net_device *vf)
 {
 	u32 i;
 
@@ -236,7 +244,8 @@ static enum nva_vf_cause obstacle(struct nva_device *dev, const struct net_devic
 		return NVA_VF_BY_SESSION;
 	if (!READ_ONCE(dev->vf.allocated))
 		return NVA_VF_BY_HOST;
-	if (dev->vf.fresh || dev->vf.refused)
+	if (dev->vf.fresh || dev->vf.no_xdp || vf->mtu < dev->ndev->mtu ||
+	    !ether_addr_equal(vf->dev_addr, dev->ndev->dev_addr))
 		return NVA_VF_BY_SETTING;
 	/* sockets of the NIC's queues see nothing of what the VF receives */
 	for (i = 0; i < dev->n_queues; i++)
@@ -275,11 +284,7 @@ static bool settled(struct nva_device *dev, struct net_device *vf)
 		netdev_err(dev->ndev, "VF %s does not follow: %pe\n", vf->name, ERR_PTR(err));
 	}
 	v->fresh = false;
-	err = nva_vf_settle(dev, vf);
-	v->refused = err;
-	if (err)
-		netdev_warn(dev->ndev, "VF %s cannot be set up as the NIC is (%pe), not used\n",
-			    vf->name, ERR_PTR(err));
+	nva_vf_settle(dev, vf);
 	nva_vf_nic_up(dev);
 	return true;
 }
@@ -301,7 +306,8 @@ static void move_in(struct nva_device *dev, u32 epoch)
 	if (!err) {
 		rtnl_lock();
 		vf = nva_vf_get(dev);
-		done = vf && obstacle(dev, vf) == NVA_VF_CAUSES && nva_vf_enter(dev, vf, epoch);
+		done = vf && nva_vf_obstacle(dev, vf) == NVA_VF_CAUSES &&
+		       nva_vf_enter(dev, vf, epoch);
 		rtnl_unlock();
 	}
 	if (done)
@@ -322,14 +328,16 @@ static void vf_work(struct work_struct *work)
 
 	rtnl_lock();
 	vf = nva_vf_get(dev);
-	if (!vf)
+	if (!vf && v->pdev && time_before(jiffies, v->judge_at) && !READ_ONCE(dev->removing))
+		mod_delayed_work(nva_wq, &v->work, v->judge_at - jiffies);
+	else if (!vf)
 		judge(dev);
 	if (!vf || READ_ONCE(dev->removing) || !settled(dev, vf)) {
 		rtnl_unlock();
 		return;
 	}
 	epoch = epoch_of(v);
-	why = obstacle(dev, vf);
+	why = nva_vf_obstacle(dev, vf);
 	if (why != NVA_VF_CAUSES)
 		nva_vf_leave(dev, why);
 	rtnl_unlock();
@@ -461,6 +469,8 @@ static int vf_event(struct notifier_block *block, unsigned long event, void *inf
 		fallthrough;
 	case NETDEV_UP:
 	case NETDEV_FEAT_CHANGE:
+	case NETDEV_CHANGEMTU:
+	case NETDEV_CHANGEADDR:
 		nva_vf_kick(dev);
 		break;
 	}

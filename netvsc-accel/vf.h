@@ -71,12 +71,13 @@ struct nva_vf_settings;
  * @entry: in the list of NICs; RTNL
  * @fresh: the VF is not set up yet; RTNL
  * @settle_at: jiffies when it is; RTNL
- * @refused: the VF cannot do what the NIC is set to; RTNL
+ * @no_xdp: the VF does not take the NIC's program; RTNL
  * @promisc: the VF was made promiscuous for the NIC; RTNL
  * @allmulti: likewise, for all multicast; RTNL
  * @xdp: the VF was given the NIC's program; RTNL
  * @by_serial: it was found by its serial number, not by its address; RTNL
  * @pdev: its PCI function, a reference; RTNL
+ * @judge_at: jiffies when it shows what became of @pdev; RTNL
  * @tx_base: packets that its driver had counted as sent when it was bound; RTNL
  * @tx_given: packets given to VFs until then; RTNL
  * @settings: of the last VF, for the next; RTNL
@@ -116,13 +117,14 @@ struct nva_vf {
 	/* binding */
 	struct list_head entry;
 	bool fresh;
-	bool refused;
+	bool no_xdp;
 	bool promisc;
 	bool allmulti;
 	bool xdp;
 	bool by_serial;
 	struct pci_dev *pdev;
 	unsigned long settle_at;
+	unsigned long judge_at;
 	u64 tx_base;
 	u64 tx_given;
 	struct nva_vf_settings *settings;
@@ -168,6 +170,7 @@ void nva_vf_session_ended(struct nva_device *dev);
 void nva_vf_kick(struct nva_device *dev);
 void nva_vf_nic_up(struct nva_device *dev);
 void nva_vf_nic_down(struct nva_device *dev);
+enum nva_vf_cause nva_vf_obstacle(struct nva_device *dev, const struct net_device *vf);
 struct net_device *nva_vf_get(const struct nva_device *dev);
 
 /* vf_path.c: packets, and which way they go */
@@ -186,7 +189,7 @@ void nva_vf_hold(struct nva_device *dev, unsigned long delay);
 unsigned long nva_vf_held(struct nva_device *dev);
 
 /* vf_settings.c: what NIC and VF are set to */
-int nva_vf_settle(struct nva_device *dev, struct net_device *vf);
+void nva_vf_settle(struct nva_device *dev, struct net_device *vf);
 void nva_vf_unsettle(struct nva_device *dev, struct net_device *vf);
 void nva_vf_forget(struct nva_device *dev);
 void nva_vf_save(struct nva_device *dev, struct net_device *vf);

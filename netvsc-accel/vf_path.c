@@ -20,6 +20,8 @@
 /* Flaps that follow one another within this are a storm, from the fourth on. */
 #define STORM_PERIOD		(60 * HZ)
 #define STORM_FLAPS		3
+/* An interface that goes was set down no longer before. */
+#define GOING_NS		(5 * NSEC_PER_SEC)
 /* When the host has confirmed that it delivers elsewhere, the VF's rings are empty within this. */
 #define DRAIN_DEADLINE		(HZ / 20 ?: 1)
 #define DRAIN_QUIET		3
@@ -67,7 +69,7 @@ static void count_tx(const struct nva_device *dev, u32 bytes, bool queued, bool 
  */
 static bool may_pass_qdisc(const struct net_device *vf, const struct netdev_queue *txq)
 {
-	struct Qdisc *qdisc = rcu_dereference_bh(txq->qdisc);
+	__auto_type qdisc = rcu_dereference_bh(txq->qdisc);
 
 	if (netif_xmit_frozen_or_stopped(txq) || !list_empty(&vf->ptype_all) ||
 	    net_device_egress_hooked(vf))
@@ -378,7 +380,8 @@ void nva_vf_gone(struct nva_device *dev)
 
 	spin_lock_bh(&v->lock);
 	/* an interface is set down before it goes, and only then it shows why */
-	if (v->cause == NVA_VF_BY_DOWN && v->outs[v->cause] && netif_running(dev->ndev)) {
+	if (v->cause == NVA_VF_BY_DOWN && v->outs[v->cause] && !v->on &&
+	    nva_vf_clock() - v->since < GOING_NS && netif_running(dev->ndev)) {
 		v->outs[v->cause]--;
 		v->cause = NVA_VF_BY_EJECT;
 		v->outs[v->cause]++;
@@ -489,7 +492,7 @@ static bool busy(const struct net_device *vf)
 
 	for (i = 0; i < vf->real_num_tx_queues; i++) {
 		const struct netdev_queue *txq = netdev_get_tx_queue(vf, i);
-		const struct Qdisc *qdisc = rcu_dereference_rtnl(txq->qdisc);
+		__auto_type qdisc = rcu_dereference_rtnl(txq->qdisc);
 
 		if (qdisc->enqueue && !(qdisc->flags & TCQ_F_BUILTIN) && !qdisc_is_empty(qdisc))
 			return true;

@@ -230,32 +230,40 @@ static int give_program(struct nva_device *dev, struct net_device *vf, struct bp
 	return err;
 }
 
+/* What the NIC has and the VF must have too. */
+static bool refused(struct nva_device *dev, const struct net_device *vf, const char *what, int err)
+{
+	if (err)
+		netdev_warn(dev->ndev, "VF %s does not take the NIC's %s (%pe), not used\n",
+			    vf->name, what, ERR_PTR(err));
+	return err;
+}
+
 /**
  * nva_vf_settle() - set the VF up as the NIC is
  * @dev: NIC
  * @vf: VF, just bound
  *
+ * What it does not take keeps packets from it: see nva_vf_obstacle().
+ *
  * Context: process, RTNL.
- * Return: 0, or an error that makes it useless.
  */
-int nva_vf_settle(struct nva_device *dev, struct net_device *vf)
+void nva_vf_settle(struct nva_device *dev, struct net_device *vf)
 {
 	struct net_device *ndev = dev->ndev;
-	int err = 0;
 
 	restore(dev, vf);
 	if (vf->mtu != ndev->mtu)
-		err = dev_set_mtu(vf, ndev->mtu);
-	if (!err && !ether_addr_equal(vf->dev_addr, ndev->dev_addr))
-		err = dev_set_ether_address(vf, ndev->dev_addr);
-	if (!err)
-		err = give_program(dev, vf, dev->xdp_prog, NULL);
+		refused(dev, vf, "MTU", dev_set_mtu(vf, ndev->mtu));
+	if (!ether_addr_equal(vf->dev_addr, ndev->dev_addr))
+		refused(dev, vf, "address", dev_set_ether_address(vf, ndev->dev_addr));
+	dev->vf.no_xdp = refused(dev, vf, "XDP program",
+				 give_program(dev, vf, dev->xdp_prog, NULL));
 	netif_addr_lock_bh(ndev);
 	dev_uc_sync(vf, ndev);
 	dev_mc_sync(vf, ndev);
 	netif_addr_unlock_bh(ndev);
 	nva_vf_rx_flags(ndev, IFF_PROMISC | IFF_ALLMULTI);
-	return err;
 }
 
 /**
@@ -272,10 +280,8 @@ void nva_vf_unsettle(struct nva_device *dev, struct net_device *vf)
 	if (give_program(dev, vf, NULL, NULL))
 		netdev_warn(ndev, "VF %s keeps the XDP program\n", vf->name);
 	dev->vf.xdp = false;
-	netif_addr_lock_bh(ndev);
 	dev_uc_unsync(vf, ndev);
 	dev_mc_unsync(vf, ndev);
-	netif_addr_unlock_bh(ndev);
 	if (dev->vf.promisc)
 		dev_set_promiscuity(vf, -1);
 	if (dev->vf.allmulti)
@@ -296,30 +302,19 @@ int nva_vf_bpf(struct net_device *ndev, struct netdev_bpf *bpf)
 {
 	struct nva_device *dev = netdev_priv(ndev);
 	struct net_device *vf = nva_vf_get(dev);
-	int err, refused = 0;
+	int err;
 
-	if (!vf || dev->vf.fresh) {
-		err = nva_bpf(ndev, bpf);
-		nva_vf_kick(dev);
-		return err;
-	}
-	if (bpf->command == XDP_SETUP_PROG) {
-		refused = give_program(dev, vf, bpf->prog, bpf->extack);
-		if (refused) {
-			dev->vf.refused = true;
+	if (vf && !dev->vf.fresh && bpf->command == XDP_SETUP_PROG) {
+		dev->vf.no_xdp = refused(dev, vf, "XDP program",
+					 give_program(dev, vf, bpf->prog, bpf->extack));
+		if (dev->vf.no_xdp)
 			nva_vf_away(dev, vf, NVA_VF_BY_SETTING);
-			netdev_warn(ndev, "VF %s takes no such XDP program (%pe), not used\n",
-				    vf->name, ERR_PTR(refused));
-		}
-	} else if (bpf->command == XDP_SETUP_XSK_POOL && bpf->xsk.pool) {
+	} else if (vf && bpf->command == XDP_SETUP_XSK_POOL && bpf->xsk.pool) {
 		nva_vf_away(dev, vf, NVA_VF_BY_SETTING);
 	}
 	err = nva_bpf(ndev, bpf);
-	if (bpf->command == XDP_SETUP_PROG) {
-		if (err)
-			refused = give_program(dev, vf, dev->xdp_prog, NULL);
-		dev->vf.refused = refused;
-	}
+	if (err && vf && !dev->vf.fresh && bpf->command == XDP_SETUP_PROG)
+		dev->vf.no_xdp = give_program(dev, vf, dev->xdp_prog, NULL);
 	nva_vf_kick(dev);
 	return err;
 }

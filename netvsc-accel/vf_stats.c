@@ -19,7 +19,7 @@ static const char * const cause[] = {
 static_assert(ARRAY_SIZE(cause) == NVA_VF_CAUSES);
 
 static const char * const stat[] = {
-	"vf_allocated", "vf_serial", "vf_bound", "vf_by_serial", "vf_refused", "vf_path",
+	"vf_allocated", "vf_serial", "vf_bound", "vf_by_serial", "vf_obstacle", "vf_path",
 	"vf_ms_synthetic", "vf_ms_vf", "vf_ms_last", "vf_switches_in", "vf_switches_out",
 	"vf_flaps", "vf_held", "vf_tx_packets", "vf_tx_bytes", "vf_tx_queued", "vf_tx_dropped",
 	"vf_tx_unfinished", "vf_rx_packets", "vf_rx_bytes",
@@ -124,6 +124,8 @@ void nva_vf_stats_values(struct nva_device *dev, u64 **at)
 	struct nva_vf *v = &dev->vf;
 	u64 *to = *at, outs = 0, vf, synthetic, passed;
 	struct nva_vf_counts counts;
+	const struct net_device *ndev = nva_vf_get(dev);
+	enum nva_vf_cause obstacle = ndev ? nva_vf_obstacle(dev, ndev) : NVA_VF_CAUSES;
 	unsigned int i;
 
 	nva_vf_sum(dev, &counts);
@@ -135,9 +137,9 @@ void nva_vf_stats_values(struct nva_device *dev, u64 **at)
 		outs += v->outs[i];
 	*to++ = READ_ONCE(v->allocated);
 	*to++ = READ_ONCE(v->serial);
-	*to++ = !!rcu_access_pointer(v->ndev);
+	*to++ = !!ndev;
 	*to++ = v->by_serial;
-	*to++ = v->refused;
+	*to++ = obstacle == NVA_VF_CAUSES ? 0 : obstacle + 1;
 	*to++ = v->on;
 	*to++ = div_u64(synthetic, NSEC_PER_MSEC);
 	*to++ = div_u64(vf, NSEC_PER_MSEC);
