@@ -199,6 +199,23 @@ int nva_ctl_notify(struct nva_device *dev, const union nvsp_message *message)
 	return err;
 }
 
+/* Sends a message and waits for its completion; *@id is 0 when the channel takes none. Lock held. */
+static int ask(struct nva_device *dev, const union nvsp_message *message, unsigned long deadline,
+	       u64 *id)
+{
+	struct nva_ctl *ctl = &dev->ctl;
+	int err;
+
+	next_request(ctl);
+	*id = expect(ctl, 0, 0);
+	err = *id ? send(dev, message, *id, VMBUS_DATA_PACKET_FLAG_COMPLETION_REQUESTED, NULL) :
+		    -ENODEV;
+	if (!err)
+		err = wait(dev, deadline);
+	forget(ctl);
+	return err;
+}
+
 /**
  * nva_ctl_request() - ask the host something in NVSP
  * @dev: NIC
@@ -219,13 +236,7 @@ int nva_ctl_request(struct nva_device *dev, const union nvsp_message *message, u
 	u64 id;
 
 	mutex_lock(&ctl->lock);
-	next_request(ctl);
-	id = expect(ctl, 0, 0);
-	err = id ? send(dev, message, id, VMBUS_DATA_PACKET_FLAG_COMPLETION_REQUESTED, NULL) :
-		   -ENODEV;
-	if (!err)
-		err = wait(dev, NVA_CTL_DEADLINE);
-	forget(ctl);
+	err = ask(dev, message, NVA_CTL_DEADLINE, &id);
 	if (!err) {
 		if (ctl->nvsp_length < least || le32_to_cpu(ctl->nvsp.type) != reply_type) {
 			nva_fault(dev, NVA_CTL_BAD_ANSWER);
@@ -256,19 +267,12 @@ int nva_ctl_request(struct nva_device *dev, const union nvsp_message *message, u
 int nva_ctl_confirm(struct nva_device *dev, const union nvsp_message *message,
 		    unsigned long deadline)
 {
-	struct nva_ctl *ctl = &dev->ctl;
 	int err;
 	u64 id;
 
-	mutex_lock(&ctl->lock);
-	next_request(ctl);
-	id = expect(ctl, 0, 0);
-	err = id ? send(dev, message, id, VMBUS_DATA_PACKET_FLAG_COMPLETION_REQUESTED, NULL) :
-		   -ENODEV;
-	if (!err)
-		err = wait(dev, deadline);
-	forget(ctl);
-	mutex_unlock(&ctl->lock);
+	mutex_lock(&dev->ctl.lock);
+	err = ask(dev, message, deadline, &id);
+	mutex_unlock(&dev->ctl.lock);
 	return err;
 }
 

@@ -286,6 +286,8 @@ static bool settled(struct nva_device *dev, struct net_device *vf)
 	v->fresh = false;
 	nva_vf_settle(dev, vf);
 	nva_vf_nic_up(dev);
+	if (netif_running(vf))
+		nva_vf_affinity(dev);
 	return true;
 }
 

@@ -191,6 +191,7 @@ unsigned long nva_vf_held(struct nva_device *dev);
 /* vf_settings.c: what NIC and VF are set to */
 void nva_vf_settle(struct nva_device *dev, struct net_device *vf);
 void nva_vf_unsettle(struct nva_device *dev, struct net_device *vf);
+void nva_vf_affinity(struct nva_device *dev);
 void nva_vf_forget(struct nva_device *dev);
 void nva_vf_save(struct nva_device *dev, struct net_device *vf);
 int nva_vf_bpf(struct net_device *ndev, struct netdev_bpf *bpf);

@@ -134,6 +134,12 @@ bool nva_vf_xmit(struct nva_queue *q, struct sk_buff *skb)
 	if (index >= READ_ONCE(vf->real_num_tx_queues))
 		index %= READ_ONCE(vf->real_num_tx_queues);
 	txq = netdev_get_tx_queue(vf, index);
+	/* one that its sender sends again can neither lie in a queue nor be its driver's */
+	skb = skb_share_check(skb, GFP_ATOMIC);
+	if (unlikely(!skb)) {
+		count_tx(dev, bytes, false, true);
+		return true;
+	}
 	skb->dev = vf;
 	skb_set_queue_mapping(skb, index);
 
@@ -233,10 +239,12 @@ int nva_vf_xdp_xmit(struct net_device *ndev, int n, struct xdp_frame **frames, u
 {
 	const struct nva_device *dev = netdev_priv(ndev);
 	struct net_device *vf = rcu_dereference_bh(dev->vf.ndev);
+	int sent = -ENXIO;
 
 	if (READ_ONCE(dev->vf.on) && vf && nva_vf_usable(vf) && vf->netdev_ops->ndo_xdp_xmit)
-		return vf->netdev_ops->ndo_xdp_xmit(vf, n, frames, flags);
-	return nva_xdp_xmit(ndev, n, frames, flags);
+		sent = vf->netdev_ops->ndo_xdp_xmit(vf, n, frames, flags);
+	/* some drivers take frames only while they have a program; the other path always does */
+	return sent < 0 ? nva_xdp_xmit(ndev, n, frames, flags) : sent;
 }
 
 /* What nva_features_check() and the stack looked at for the NIC need not be looked at again. */

@@ -6,6 +6,9 @@
  */
 #include <linux/ethtool.h>
 #include <linux/filter.h>
+#include <linux/interrupt.h>
+#include <linux/irq.h>
+#include <linux/pci.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
@@ -15,6 +18,8 @@
 
 /* Longest RSS table that is kept. */
 #define TABLE_MAX		1024u
+/* Interrupts whose processors are kept. */
+#define IRQS_MAX		128u
 
 /**
  * struct nva_vf_settings - what the last VF was set to
@@ -27,6 +32,8 @@
  * @coalesce: interrupts a packet
  * @kernel_coalesce: likewise
  * @table: which queue receives
+ * @irqs: interrupts in @affinity
+ * @affinity: where each of them may go, or NULL
  */
 struct nva_vf_settings {
 	bool has_rings;
@@ -38,6 +45,8 @@ struct nva_vf_settings {
 	struct ethtool_coalesce coalesce;
 	struct kernel_ethtool_coalesce kernel_coalesce;
 	u32 table[TABLE_MAX];
+	u32 irqs;
+	void *affinity;
 };
 
 static void save_table(struct net_device *vf, struct nva_vf_settings *s)
@@ -53,6 +62,61 @@ static void save_table(struct net_device *vf, struct nva_vf_settings *s)
 	rxfh.indir = s->table;
 	if (rxfh.indir_size && rxfh.indir_size <= TABLE_MAX && !rxfh_get(vf, &rxfh))
 		s->table_size = rxfh.indir_size;
+}
+
+static struct cpumask *affinity_of(const struct nva_vf_settings *s, u32 i)
+{
+	return s->affinity + (size_t)i * cpumask_size();
+}
+
+/* The mask of the VF's @i-th interrupt, NULL when there is none that its user may move. */
+static const struct cpumask *affinity_now(struct pci_dev *pdev, u32 i, int *irq)
+{
+	struct irq_data *data;
+
+	*irq = pci_dev_msi_enabled(pdev) ? pci_irq_vector(pdev, i) : 0;
+	data = *irq > 0 ? irq_get_irq_data(*irq) : NULL;
+	return data && !irqd_affinity_is_managed(data) ? irq_data_get_affinity_mask(data) : NULL;
+}
+
+static void save_affinity(struct nva_device *dev, struct nva_vf_settings *s)
+{
+	const struct cpumask *mask;
+	int irq;
+
+	if (!s->affinity)
+		s->affinity = kvcalloc(IRQS_MAX, cpumask_size(), GFP_KERNEL);
+	for (s->irqs = 0; s->affinity && s->irqs < IRQS_MAX; s->irqs++) {
+		mask = affinity_now(dev->vf.pdev, s->irqs, &irq);
+		if (!mask)
+			break;
+		cpumask_copy(affinity_of(s, s->irqs), mask);
+	}
+}
+
+/**
+ * nva_vf_affinity() - have the VF's interrupts go where its predecessor's went
+ * @dev: NIC with a VF that is up
+ *
+ * Moving one costs a conversation with the host, so only those are moved that have to.
+ *
+ * Context: process, RTNL.
+ */
+void nva_vf_affinity(struct nva_device *dev)
+{
+	const struct nva_vf_settings *s = dev->vf.settings;
+	const struct cpumask *mask;
+	u32 i;
+	int irq;
+
+	for (i = 0; s && i < s->irqs; i++) {
+		mask = affinity_now(dev->vf.pdev, i, &irq);
+		if (!mask)
+			break;
+		if (!cpumask_equal(mask, affinity_of(s, i)) &&
+		    cpumask_intersects(affinity_of(s, i), cpu_online_mask))
+			irq_set_affinity(irq, affinity_of(s, i));
+	}
 }
 
 /**
@@ -92,6 +156,7 @@ void nva_vf_save(struct nva_device *dev, struct net_device *vf)
 	s->has_coalesce = ops->get_coalesce && ops->set_coalesce &&
 			  !ops->get_coalesce(vf, &s->coalesce, &s->kernel_coalesce, NULL);
 	save_table(vf, s);
+	save_affinity(dev, s);
 }
 
 /**
@@ -102,6 +167,8 @@ void nva_vf_save(struct nva_device *dev, struct net_device *vf)
  */
 void nva_vf_forget(struct nva_device *dev)
 {
+	if (dev->vf.settings)
+		kvfree(dev->vf.settings->affinity);
 	kvfree(dev->vf.settings);
 	dev->vf.settings = NULL;
 }

@@ -27,7 +27,9 @@ vf_receives() {
 # phases PREFIX: through whatever $sink and $source are.
 phases() {
 	for size in $(echo "$SIZES" | tr ',' ' '); do
-		tx_mode=queue_xmit transmit "$size" 1 "$1-"
+		tx_mode=queue_xmit
+		transmit "$size" 1 "$1-"
+		tx_mode=
 		receive_drop "$size" "$1-"
 	done
 }

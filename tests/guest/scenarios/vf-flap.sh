@@ -65,6 +65,16 @@ counted vf_bound 0
 echo "$virtio" >/sys/bus/virtio/drivers/virtio_net/bind
 vf_up "$nics"
 
+# affinities: where the VF's interrupts may go, each once.
+affinities() {
+	for irq in "/sys/class/net/$vf/device/msi_irqs"/*; do
+		cat "/proc/irq/${irq##*/}/smp_affinity_list"
+	done | sort -u
+}
+
+for irq in "/sys/class/net/$vf/device/msi_irqs"/*; do
+	echo 1 >"/proc/irq/${irq##*/}/smp_affinity_list"
+done
 host vf0 remove
 vf_gone "$nics"
 pings
@@ -77,6 +87,7 @@ counted vf_flaps 3
 counted vf_switches_out 3
 host vf0 add
 vf_up "$nics"
+same "processors of its interrupts" 1 "$(affinities)"
 at_least "time without the VF, ms" 100 "$(vf_stats && stat vf_ms_last)"
 
 run ip link set "$vf" down
@@ -105,6 +116,21 @@ same "switches away and back" "$(stat vf_switches_out)" "$(($(stat vf_switches_i
 at_least "ms on the VF" 1000 "$(stat vf_ms_vf)"
 at_least "ms without" 1000 "$(stat vf_ms_synthetic)"
 result counters "$(sed -n 's/^ *\(vf_[a-z_]*\): /\1=/p' /tmp/stats | tr '\n' ' ')"
+
+# A new session with the host: it is told of the VF again.
+run ip link set "$nics" mtu 4000
+same "MTU of the VF" 4000 "$(cat "/sys/class/net/$vf/mtu")"
+eventually 20 "switch back after a change of MTU" path_is vf
+counted vf_cause_session 1
+pings
+run ping -q -c 5 -i 0.01 -s 3900 -W 2 10.68.0.1
+# A VF that is set otherwise than the NIC is not used.
+run ip link set "$vf" mtu 1500
+eventually 10 "switch away from a VF of another MTU" path_is synthetic
+counted vf_obstacle 7
+run ping -q -c 5 -i 0.01 -s 3900 -W 2 10.68.0.1
+run ip link set "$vf" mtu 4000
+eventually 20 "switch back" path_is vf
 
 # The VF goes with the NIC, and comes with it.
 run ip link set "$nics" down

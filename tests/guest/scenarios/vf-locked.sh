@@ -41,6 +41,11 @@ run ip link set "$nics" up
 ip addr replace 10.68.0.2/16 dev "$nics"
 ip neigh replace 10.68.0.9 lladdr 02:00:00:00:00:09 dev "$nics"
 eventually 20 "a function" test -e /sys/bus/pci/slots/11
+function=$(cat /sys/bus/pci/slots/11/address).0
+# The bus driver of virtio may be part of the kernel, and has it then.
+echo vf_locked >"/sys/bus/pci/devices/$function/driver_override"
+[ ! -e "/sys/bus/pci/devices/$function/driver" ] ||
+	echo "$function" >"/sys/bus/pci/devices/$function/driver/unbind"
 insert
 before=$(sent)
 ping -q -c 20 -i 0.01 -W 1 10.68.0.9 >/dev/null || :
