@@ -199,7 +199,7 @@ int nva_ctl_notify(struct nva_device *dev, const union nvsp_message *message)
 	return err;
 }
 
-/* Sends a message and waits for its completion; *@id is 0 when the channel takes none. Lock held. */
+/* Sends a message and waits for its completion; *@id is 0 when the channel takes none. */
 static int ask(struct nva_device *dev, const union nvsp_message *message, unsigned long deadline,
 	       u64 *id)
 {

@@ -179,17 +179,17 @@ begin_now() {
 	kill -USR1 "$waiter_pid"
 }
 
-# transmit_bursts SIZE: UDP from a socket, cut by the stack into packets that the driver gets as a
-# list (xmit_more). $sink has the address 10.67.0.2 for it.
+# transmit_bursts SIZE [PREFIX]: UDP from a socket, cut by the stack into packets that the driver gets
+# as a list (xmit_more). $sink has the address 10.67.0.2 for it.
 transmit_bursts() {
 	run ip addr replace 10.67.0.2/24 dev "$sink"
 	run ip neigh replace 10.67.0.1 lladdr 02:00:00:00:50:c0 dev "$sink"
 	waiter $programs/udpburst 10.67.0.1 9 $(($1 - 46)) "$PACKETS" || fail "udpburst: $(cat /tmp/waiter.err)"
-	phase_begin "burst-$1"
+	phase_begin "${2:-}burst-$1"
 	begin_now
 	waiter_done
 	# shellcheck disable=SC2086 # fields
-	phase_end "burst-$1" "transmit $1 B, lists of up to 64" "nic:\"$sink_object\"" \
+	phase_end "${2:-}burst-$1" "${2:-}transmit $1 B, lists of up to 64" "nic:\"$sink_object\"" \
 		count:\"tx_packets\" "size:$1" "queues:${queues:-1}" base:\"idle\" $waiter_said
 	waiter_end
 	run ip addr flush dev "$sink"

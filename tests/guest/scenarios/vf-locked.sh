@@ -76,21 +76,18 @@ run ip link set "$nics" promisc off
 ! ip -d link show "$vf" | grep -q 'promiscuity [1-9]' || fail "$vf is still promiscuous"
 
 # Another namespace, there and back; the VF follows.
-unshare -n sleep 60 &
-elsewhere=$!
-eventually 5 "a namespace" test "$(readlink /proc/self/ns/net)" != "$(readlink "/proc/$elsewhere/ns/net")"
-run ip link set "$nics" netns "$elsewhere"
+run ip netns add far
+run ip link set "$nics" netns far
 vf_there() {
-	nsenter -t "$elsewhere" -n ip -o link show master "$nics" | grep -q .
+	ip netns exec far ip -o link show master "$nics" | grep -q .
 }
 eventually 10 "the VF in the other namespace" vf_there
-run nsenter -t "$elsewhere" -n ip link set "$nics" up
+run ip netns exec far ip link set "$nics" up
 eventually 20 "switch of the data path there" path_is vf
-run nsenter -t "$elsewhere" -n ip link set "$nics" netns 1
+run ip netns exec far ip link set "$nics" netns 1
 eventually 10 "the VF back" has_vf "$nics"
 run ip link set "$nics" up
 vf_up "$nics"
-kill "$elsewhere"
 
 # A program of the NIC's is the VF's too; one that the VF does not take keeps packets from it.
 if [ "$DRIVER" = hv_netvsc_accel ]; then
