@@ -121,7 +121,7 @@ bool nva_vf_xmit(struct nva_queue *q, struct sk_buff *skb)
 	u32 index = qdisc_skb_cb(skb)->slave_dev_queue_mapping, bytes = skb->len;
 	const struct nva_device *dev = q->dev;
 	struct net_device *vf = q->vf;
-	bool more = netdev_xmit_more(), again = false, ok = true;
+	bool more = netdev_xmit_more(), again = false, queued = false, ok = false, pass, plain;
 	struct netdev_queue *txq;
 
 	if (unlikely(!nva_vf_usable(vf))) {
@@ -134,38 +134,36 @@ bool nva_vf_xmit(struct nva_queue *q, struct sk_buff *skb)
 	if (index >= READ_ONCE(vf->real_num_tx_queues))
 		index %= READ_ONCE(vf->real_num_tx_queues);
 	txq = netdev_get_tx_queue(vf, index);
-	/* one that its sender sends again can neither lie in a queue nor be its driver's */
-	skb = skb_share_check(skb, GFP_ATOMIC);
-	if (unlikely(!skb)) {
-		count_tx(dev, bytes, false, true);
-		return true;
-	}
+	pass = may_pass_qdisc(vf, txq);
+	plain = READ_ONCE(dev->vf.plain) && !skb_vlan_tag_present(skb);
+	/* one that its sender sends again is for drivers that can take such, and for nobody else */
+	if (!pass || !plain || !(vf->priv_flags & IFF_TX_SKB_SHARING))
+		skb = skb_share_check(skb, GFP_ATOMIC);
+	ok = skb;
+	if (unlikely(!skb))
+		goto out;
 	skb->dev = vf;
 	skb_set_queue_mapping(skb, index);
 
-	if (unlikely(!may_pass_qdisc(vf, txq))) {
-		ok = queue_up(skb);
-		count_tx(dev, bytes, true, !ok);
-		return true;
-	}
-	if (!READ_ONCE(dev->vf.plain) || skb_vlan_tag_present(skb)) {
-		skb = validate_xmit_skb_list(skb, vf, &again);
+	queued = !pass;
+	if (likely(pass)) {
+		if (!plain)
+			skb = validate_xmit_skb_list(skb, vf, &again);
 		ok = skb;
+		if (likely(skb))
+			skb = hand_over(vf, txq, skb, more);
 	}
-	if (likely(skb))
-		skb = hand_over(vf, txq, skb, more);
-	if (likely(!skb)) {
-		count_tx(dev, bytes, false, !ok);
-		return true;
-	}
-	while (skb) {
+	while (unlikely(skb)) {
 		struct sk_buff *next = skb->next;
 
 		skb_mark_not_on_list(skb);
-		ok &= queue_up(skb);
+		skb = skb_share_check(skb, GFP_ATOMIC);
+		queued = true;
+		ok = skb && queue_up(skb) && ok;
 		skb = next;
 	}
-	count_tx(dev, bytes, true, !ok);
+out:
+	count_tx(dev, bytes, queued, !ok);
 	return true;
 }
 
