@@ -154,10 +154,10 @@ static int send(struct nva_device *dev, const union nvsp_message *message, u64 i
 	}
 }
 
-static int wait(struct nva_device *dev)
+static int wait(struct nva_device *dev, unsigned long deadline)
 {
 	struct nva_ctl *ctl = &dev->ctl;
-	unsigned long end = jiffies + NVA_CTL_DEADLINE;
+	unsigned long end = jiffies + deadline;
 
 	while (!wait_for_completion_timeout(&ctl->done, HZ / 10)) {
 		if (READ_ONCE(dev->chan->rescind))
@@ -199,6 +199,23 @@ int nva_ctl_notify(struct nva_device *dev, const union nvsp_message *message)
 	return err;
 }
 
+/* Sends a message and waits for its completion; *@id is 0 when the channel takes none. */
+static int ask(struct nva_device *dev, const union nvsp_message *message, unsigned long deadline,
+	       u64 *id)
+{
+	struct nva_ctl *ctl = &dev->ctl;
+	int err;
+
+	next_request(ctl);
+	*id = expect(ctl, 0, 0);
+	err = *id ? send(dev, message, *id, VMBUS_DATA_PACKET_FLAG_COMPLETION_REQUESTED, NULL) :
+		    -ENODEV;
+	if (!err)
+		err = wait(dev, deadline);
+	forget(ctl);
+	return err;
+}
+
 /**
  * nva_ctl_request() - ask the host something in NVSP
  * @dev: NIC
@@ -219,13 +236,7 @@ int nva_ctl_request(struct nva_device *dev, const union nvsp_message *message, u
 	u64 id;
 
 	mutex_lock(&ctl->lock);
-	next_request(ctl);
-	id = expect(ctl, 0, 0);
-	err = id ? send(dev, message, id, VMBUS_DATA_PACKET_FLAG_COMPLETION_REQUESTED, NULL) :
-		   -ENODEV;
-	if (!err)
-		err = wait(dev);
-	forget(ctl);
+	err = ask(dev, message, NVA_CTL_DEADLINE, &id);
 	if (!err) {
 		if (ctl->nvsp_length < least || le32_to_cpu(ctl->nvsp.type) != reply_type) {
 			nva_fault(dev, NVA_CTL_BAD_ANSWER);
@@ -237,6 +248,31 @@ int nva_ctl_request(struct nva_device *dev, const union nvsp_message *message, u
 		give_up(dev, err);
 	}
 	mutex_unlock(&ctl->lock);
+	return err;
+}
+
+/**
+ * nva_ctl_confirm() - tell the host something and wait until it is done with it
+ * @dev: NIC
+ * @message: NVSP message, unused bytes zero
+ * @deadline: jiffies to wait
+ *
+ * That it has completed the message is all the host says, so that one completion cannot be taken
+ * for another's: the session survives a host that does not.
+ *
+ * Context: process, sleeps.
+ * Return: 0, -ENODEV when the channel was rescinded or is closed, -ETIMEDOUT, -EIO when the ring is
+ * broken.
+ */
+int nva_ctl_confirm(struct nva_device *dev, const union nvsp_message *message,
+		    unsigned long deadline)
+{
+	int err;
+	u64 id;
+
+	mutex_lock(&dev->ctl.lock);
+	err = ask(dev, message, deadline, &id);
+	mutex_unlock(&dev->ctl.lock);
 	return err;
 }
 
@@ -297,7 +333,7 @@ int nva_ctl_rndis_exchange(struct nva_device *dev)
 	id = expect(ctl, type == RNDIS_HALT ? 0 : ctl->last, type | RNDIS_COMPLETE);
 	err = id ? send(dev, &message, id, 0, &range) : -ENODEV;
 	if (!err)
-		err = wait(dev);
+		err = wait(dev, NVA_CTL_DEADLINE);
 	if (forget(ctl) && id) {
 		/* the host may still read the request: a new page for the next one */
 		struct page *fresh = alloc_page(GFP_KERNEL | __GFP_ZERO);

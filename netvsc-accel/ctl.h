@@ -64,6 +64,8 @@ void nva_ctl_closed(struct nva_ctl *ctl);
 int nva_ctl_notify(struct nva_device *dev, const union nvsp_message *message);
 int nva_ctl_request(struct nva_device *dev, const union nvsp_message *message, u32 reply_type,
 		    union nvsp_message *reply, u32 least);
+int nva_ctl_confirm(struct nva_device *dev, const union nvsp_message *message,
+		    unsigned long deadline);
 void *nva_ctl_rndis_begin(struct nva_device *dev, u32 type, u32 length);
 int nva_ctl_rndis_exchange(struct nva_device *dev);
 void nva_ctl_rndis_end(struct nva_device *dev);

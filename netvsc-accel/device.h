@@ -10,8 +10,10 @@
  *
  * Locks, in the order in which they nest:
  *	session_lock	one session change at a time; never taken under RTNL
- *	RTNL		settings, attaching a session to the stack
+ *	RTNL		settings, attaching a session to the stack, binding a VF
+ *	vf.switch_lock	one request for the data path at a time
  *	ctl.lock	one request to the host at a time; each has a deadline
+ *	vf.lock		which path packets take
  *	tx lock		of the queue: the transmit side of struct nva_queue
  *	want_lock, sc_lock, ctl.guard	what is written beside them; nothing nests in these
  */
@@ -37,6 +39,7 @@
 #include "rndis_parse.h"
 #include "stats.h"
 #include "txslots.h"
+#include "vf.h"
 #include "xdp.h"
 
 #define NVA_CHANNELS_MAX	64
@@ -146,6 +149,7 @@ struct nva_cut {
  * @pool: receive pages; session
  * @hc: the channel; session
  * @open_slot: copied packets gather in its section while the stack announces more; tx lock
+ * @vf: packets go over this VF, or NULL; tx lock
  * @open_used: bytes of that section in use; tx lock
  * @open_last: where the last message in it starts; tx lock
  * @quiet: packets taken since the host was last told; tx lock
@@ -195,6 +199,7 @@ struct nva_queue {
 
 	/* transmit, under the tx lock; @slots ends with a line of the completer's own */
 	struct nva_slot *open_slot ____cacheline_aligned_in_smp;
+	struct net_device *vf;
 	u32 open_used;
 	u32 open_last;
 	u32 quiet;
@@ -339,6 +344,7 @@ enum nva_change {
  * @rss_keyed: there is a key; RTNL
  * @rss_key: receive hash key; RTNL
  * @rss_table: channel of each hash; RTNL
+ * @vf: see there
  * @stats: device-wide counters
  * @ring_past: ring counters of closed channels; session
  * @warned: faults logged already
@@ -423,6 +429,7 @@ struct nva_device {
 	u8 rss_key[NDIS_RSS_KEY_SIZE];
 	u32 rss_table[NDIS_RSS_TABLE_MAX];
 
+	struct nva_vf vf;
 	struct nva_device_stats stats;
 	struct hva_channel_stats ring_past;
 	DECLARE_BITMAP(warned, NVA_FAULTS);
@@ -445,6 +452,7 @@ static inline bool nva_queue_ready(const struct nva_queue *q)
 /* main.c: entry points of the bus and the stack */
 extern struct workqueue_struct *nva_wq;
 void nva_attach(struct nva_device *dev);
+bool nva_is_nic(const struct net_device *ndev);
 
 /* session.c: a conversation with the host from first to last message */
 int nva_session_open(struct nva_device *dev, const struct nva_config *config);

@@ -13,6 +13,7 @@
 #include <asm/mshyperv.h>
 
 #include "../compat/hyperv.h"
+#include "../compat/net_vf.h"
 #include "device.h"
 
 /* The network behind the link changed: long enough down that DHCP clients notice. */
@@ -107,6 +108,7 @@ void nva_attach(struct nva_device *dev)
 	if (ndev->mtu != dev->config.mtu)
 		dev_set_mtu(ndev, dev->config.mtu);
 
+	nva_vf_kick(dev);
 	nva_rndis_offload(dev, ndev->features);
 	if (!ether_addr_equal(ndev->dev_addr, dev->mac) && nva_rndis_mac(dev, ndev->dev_addr))
 		netdev_notice(ndev, "host does not take address %pM again\n", ndev->dev_addr);
@@ -129,6 +131,7 @@ static int nva_open(struct net_device *ndev)
 	struct nva_device *dev = netdev_priv(ndev);
 	int err;
 
+	nva_vf_nic_up(dev);
 	/* a session that is being begun anew starts when it is there */
 	if (!READ_ONCE(dev->session_up)) {
 		netif_carrier_off(ndev);
@@ -143,6 +146,7 @@ static int nva_stop(struct net_device *ndev)
 {
 	struct nva_device *dev = netdev_priv(ndev);
 
+	nva_vf_nic_down(dev);
 	nva_tx_stop(dev);
 	if (READ_ONCE(dev->session_up))
 		nva_rndis_filter(dev, 0);
@@ -154,6 +158,7 @@ static void nva_set_rx_mode(struct net_device *ndev)
 {
 	struct nva_device *dev = netdev_priv(ndev);
 
+	nva_vf_rx_mode(dev);
 	queue_work(nva_wq, &dev->filter_work);
 }
 
@@ -197,6 +202,9 @@ static int nva_change_mtu(struct net_device *ndev, int mtu)
 		netdev_warn(ndev, "XDP program takes no frames of MTU %d\n", mtu);
 		return -EINVAL;
 	}
+	err = nva_vf_change_mtu(dev, mtu);
+	if (err)
+		return err;
 	if (!dev->session_up || dev->config.mtu != mtu) {
 		want.mtu = mtu;
 		/* what nva_attach() finds */
@@ -209,6 +217,8 @@ static int nva_change_mtu(struct net_device *ndev, int mtu)
 	}
 	if (!err)
 		WRITE_ONCE(ndev->mtu, mtu);
+	else
+		nva_vf_change_mtu(dev, ndev->mtu);
 	return err;
 }
 
@@ -223,9 +233,14 @@ static int nva_set_mac_address(struct net_device *ndev, void *address)
 		return err;
 	if (!READ_ONCE(dev->session_up))
 		return -ENETDOWN;
-	err = nva_rndis_mac(dev, to->sa_data);
+	err = nva_vf_mac(dev, to->sa_data);
 	if (err)
+		return err;
+	err = nva_rndis_mac(dev, to->sa_data);
+	if (err) {
+		nva_vf_mac(dev, ndev->dev_addr);
 		return err == -EINVAL ? -EPERM : err;
+	}
 	eth_commit_mac_addr_change(ndev, address);
 	return 0;
 }
@@ -267,10 +282,23 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_fix_features = nva_fix_features,
 	.ndo_set_features = nva_set_features,
 	.ndo_get_stats64 = nva_get_stats64,
-	.ndo_bpf = nva_bpf,
-	.ndo_xdp_xmit = nva_xdp_xmit,
+	.ndo_change_rx_flags = nva_vf_rx_flags,
+	.ndo_bpf = nva_vf_bpf,
+	.ndo_xdp_xmit = nva_vf_xdp_xmit,
 	.ndo_xsk_wakeup = nva_xsk_wakeup,
 };
+
+/**
+ * nva_is_nic() - is this interface a NIC of ours?
+ * @ndev: any interface
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool nva_is_nic(const struct net_device *ndev)
+{
+	return ndev->netdev_ops == &netdev_ops;
+}
 
 static void setup(struct net_device *ndev, struct hv_device *hdev)
 {
@@ -309,6 +337,8 @@ static void setup(struct net_device *ndev, struct hv_device *hdev)
 	ndev->watchdog_timeo = WATCHDOG;
 	ndev->min_mtu = ETH_MIN_MTU;
 	ndev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
+	/* the VF's locks are taken under ours */
+	netdev_lockdep_set_classes(ndev);
 	nva_stats_register(dev);
 	nva_xdp_setup(ndev);
 }
@@ -345,7 +375,9 @@ static int nva_probe(struct hv_device *hdev, const struct hv_vmbus_device_id *id
 	dev = netdev_priv(ndev);
 	setup(ndev, hdev);
 	hv_set_drvdata(hdev, dev);
-	err = nva_ctl_init(&dev->ctl);
+	err = nva_vf_init(dev);
+	if (!err)
+		err = nva_ctl_init(&dev->ctl);
 	if (!err)
 		err = nva_queue_create(dev, 0);
 	if (err)
@@ -375,6 +407,7 @@ static int nva_probe(struct hv_device *hdev, const struct hv_vmbus_device_id *id
 	if (!err) {
 		WRITE_ONCE(dev->registered, true);
 		nva_attach(dev);
+		nva_vf_start(dev);
 	}
 	rtnl_unlock();
 	if (err) {
@@ -388,6 +421,7 @@ static int nva_probe(struct hv_device *hdev, const struct hv_vmbus_device_id *id
 close:
 	nva_session_close(dev);
 free:
+	nva_vf_destroy(dev);
 	destroy_queues(dev);
 	nva_ctl_destroy(&dev->ctl);
 	hv_set_drvdata(hdev, NULL);
@@ -401,6 +435,7 @@ hv_remove_callback(nva_remove, hdev)
 
 	WRITE_ONCE(dev->removing, true);
 	cancel_delayed_work_sync(&dev->reset_work);
+	nva_vf_stop(dev);
 	unregister_netdev(dev->ndev);
 	cancel_work_sync(&dev->filter_work);
 
@@ -413,6 +448,7 @@ hv_remove_callback(nva_remove, hdev)
 	/* NAPI does not run any more, nothing queues these again */
 	cancel_delayed_work_sync(&dev->reset_work);
 	cancel_delayed_work_sync(&dev->link_work);
+	nva_vf_destroy(dev);
 	destroy_queues(dev);
 	nva_ctl_destroy(&dev->ctl);
 	hv_set_drvdata(hdev, NULL);
@@ -440,9 +476,18 @@ static int __init nva_init(void)
 	nva_wq = alloc_workqueue(KBUILD_MODNAME, WQ_UNBOUND, 0);
 	if (!nva_wq)
 		return -ENOMEM;
+	err = nva_vf_register();
+	if (err)
+		goto no_vf;
 	err = vmbus_driver_register(&driver);
 	if (err)
-		destroy_workqueue(nva_wq);
+		goto no_driver;
+	return 0;
+
+no_driver:
+	nva_vf_unregister();
+no_vf:
+	destroy_workqueue(nva_wq);
 	return err;
 }
 module_init(nva_init);
@@ -450,6 +495,7 @@ module_init(nva_init);
 static void __exit nva_exit(void)
 {
 	vmbus_driver_unregister(&driver);
+	nva_vf_unregister();
 	destroy_workqueue(nva_wq);
 }
 module_exit(nva_exit);

@@ -64,6 +64,8 @@ int nva_nvsp_connect(struct nva_device *dev, u32 mtu)
 		/* teaming is what makes the host tell of speed changes */
 		if (dev->version >= NVSP_VERSION_5)
 			capabilities |= NVSP_CAP_TEAMING;
+		if (dev->version >= NVSP_VERSION_VF)
+			capabilities |= NVSP_CAP_SRIOV;
 		if (dev->version >= NVSP_VERSION_61)
 			capabilities |= NVSP_CAP_RSC;
 		message.ndis_config.type = cpu_to_le32(NVSP_SEND_NDIS_CONFIG);
@@ -324,8 +326,7 @@ void nva_nvsp_receive(struct nva_queue *q, const struct hva_packet *packet)
 		receive_table(dev, packet->payload, packet->len);
 		break;
 	case NVSP_VF_ASSOCIATION:
-		/* without a VF path, of which the host was told, the synthetic path carries all */
-		atomic64_inc(&dev->stats.vf_messages);
+		nva_vf_association(dev, packet->payload, packet->len);
 		break;
 	default:
 		nva_fault(dev, NVA_BAD_MESSAGE);

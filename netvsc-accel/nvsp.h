@@ -18,6 +18,8 @@
 #define NVSP_VERSION_5		0x00050000
 #define NVSP_VERSION_6		0x00060000
 #define NVSP_VERSION_61		0x00060001
+/* From here on a guest is known to be heard when it says that it can use a VF. */
+#define NVSP_VERSION_VF		NVSP_VERSION_5
 
 enum nvsp_type {
 	NVSP_INIT			= 1,
@@ -61,6 +63,8 @@ enum nvsp_status {
 #define NVSP_CHANNEL_CONTROL		1
 #define NVSP_SUBCHANNEL_ALLOCATE	1
 #define NVSP_INDIRECTION_COUNT		16
+#define NVSP_PATH_SYNTHETIC		0
+#define NVSP_PATH_VF			1
 
 /* Capability bits of NVSP_SEND_NDIS_CONFIG. */
 #define NVSP_CAP_SRIOV			BIT_ULL(2)
@@ -153,7 +157,12 @@ struct nvsp_indirection {
 struct nvsp_vf_association {
 	__le32 type;
 	__le32 allocated;
-	__le32 serial;
+	__le32 serial;			/* of the VF's PCI slot */
+} __packed;
+
+struct nvsp_switch_data_path {
+	__le32 type;
+	__le32 active;			/* NVSP_PATH_* */
 } __packed;
 
 /*
@@ -177,6 +186,7 @@ union nvsp_message {
 	struct nvsp_subchannel subchannel;
 	struct nvsp_indirection indirection;
 	struct nvsp_vf_association vf_association;
+	struct nvsp_switch_data_path switch_data_path;
 	u8 bytes[NVSP_MESSAGE_SIZE];
 };
 
@@ -188,6 +198,8 @@ static_assert(sizeof(struct nvsp_buffer) == 10);
 static_assert(sizeof(struct nvsp_revoke) == 6);
 static_assert(sizeof(struct nvsp_recv_buf_complete) == 28);
 static_assert(offsetof(struct nvsp_recv_buf_complete, section) == 12);
+static_assert(sizeof(struct nvsp_vf_association) == 12);
+static_assert(sizeof(struct nvsp_switch_data_path) == 8);
 static_assert(sizeof(struct nvsp_rndis) == 16);
 static_assert(sizeof(struct nvsp_rndis_complete) == 8);
 

@@ -4,6 +4,7 @@
 #include <linux/cpumask.h>
 #include <linux/ethtool.h>
 #include <linux/topology.h>
+#include <net/sch_generic.h>
 
 #include "device.h"
 
@@ -98,17 +99,22 @@ int nva_rss_apply(struct nva_device *dev, const u8 *key, const u32 *table)
  * @skb: packet
  * @sb_dev: subordinate device, or NULL
  *
- * The stack's choice (XPS, the socket's last queue, or a hash over all channels), unless the host's
- * table leaves channels out: then one of those it names.
+ * While packets go over the VF, its choice. Else the stack's (XPS, the socket's last queue, or a
+ * hash over all channels), unless the host's table leaves channels out: then one of those it names.
  *
  * Context: transmit path.
  * Return: queue number, below real_num_tx_queues.
  */
 u16 nva_select_queue(struct net_device *ndev, struct sk_buff *skb, struct net_device *sb_dev)
 {
-	const struct nva_device *dev = netdev_priv(ndev);
-	u16 queue = netdev_pick_tx(ndev, skb, sb_dev), named;
+	struct nva_device *dev = netdev_priv(ndev);
+	u16 queue = nva_vf_select_queue(dev, skb), named;
 
+	if (queue != NVA_VF_NO_QUEUE)
+		return queue;
+	queue = netdev_pick_tx(ndev, skb, sb_dev);
+	/* what waits here while the path moves goes on in order */
+	qdisc_skb_cb(skb)->slave_dev_queue_mapping = queue;
 	if (likely(!READ_ONCE(dev->tx_restricted)))
 		return queue;
 	named = READ_ONCE(dev->tx_table[queue % NVSP_INDIRECTION_COUNT]);

@@ -154,6 +154,7 @@ void nva_session_close(struct nva_device *dev)
 	nva_nvsp_revoke(dev);
 	nva_ctl_shut(&dev->ctl);
 	nva_channels_close(dev);
+	nva_vf_session_ended(dev);
 	nva_ctl_closed(&dev->ctl);
 	nva_nvsp_free(dev);
 	for (i = 0; i < dev->n_queues; i++) {

@@ -62,6 +62,7 @@ static const struct {
 	[NVA_RING_BROKEN] = { "ring_broken", "ring indices or framing broken by the host" },
 	[NVA_CHANNEL_GONE] = { "channel_gone", "channel revoked under a running session" },
 	[NVA_TX_TIMEOUT] = { "tx_timeout", "transmit queue stuck" },
+	[NVA_VF_UNANSWERED] = { "vf_unanswered", "host did not confirm a switch of the data path" },
 	[NVA_SHARED_LEAK] = { "shared_leak", "memory kept that the host did not give back" },
 };
 
@@ -154,6 +155,7 @@ void nva_stats64(struct nva_device *dev, struct rtnl_link_stats64 *sum)
 	for (why = NVA_RX_NOT_NVSP; why <= NVA_RX_RUNT; why++)
 		sum->rx_errors += atomic64_read(&dev->stats.fault[why]);
 	sum->tx_errors += atomic64_read(&dev->stats.fault[NVA_TX_REFUSED]);
+	nva_vf_stats64(dev, sum);
 }
 
 /**
@@ -165,7 +167,8 @@ void nva_stats64(struct nva_device *dev, struct rtnl_link_stats64 *sum)
  */
 int nva_stats_count(struct nva_device *dev)
 {
-	return ARRAY_SIZE(device_stat) + ARRAY_SIZE(ring_stat) + NVA_FAULTS +
+	return ARRAY_SIZE(device_stat) + nva_vf_stats_count() + ARRAY_SIZE(ring_stat) +
+	       NVA_FAULTS +
 	       dev->n_queues * (ARRAY_SIZE(tx_stat) + ARRAY_SIZE(rx_stat) + ARRAY_SIZE(poll_stat));
 }
 
@@ -182,6 +185,7 @@ void nva_stats_names(struct nva_device *dev, u8 *at)
 
 	for (i = 0; i < ARRAY_SIZE(device_stat); i++)
 		ethtool_puts(&at, device_stat[i]);
+	nva_vf_stats_names(&at);
 	for (i = 0; i < ARRAY_SIZE(ring_stat); i++)
 		ethtool_puts(&at, ring_stat[i]);
 	for (i = 0; i < NVA_FAULTS; i++)
@@ -238,6 +242,7 @@ void nva_stats_values(struct nva_device *dev, u64 *at)
 	*at++ = atomic64_read(&dev->stats.resets);
 	*at++ = atomic64_read(&dev->stats.vf_messages);
 	*at++ = READ_ONCE(dev->n_live);
+	nva_vf_stats_values(dev, &at);
 	for (i = 0; i < ARRAY_SIZE(ring_stat); i++)
 		at[i] = 0;
 	add_ring(at, &dev->ring_past);

@@ -556,6 +556,8 @@ netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev)
 	struct tx_plan plan;
 	int err;
 
+	if (q->vf && nva_vf_xmit(q, skb))
+		return NETDEV_TX_OK;
 	if (unlikely(!nva_queue_ready(q)))
 		goto drop;
 	err = make_plan(dev, skb, &plan);

@@ -96,8 +96,8 @@ pgset() {
 	grep -q 'Result: OK' "/proc/net/pktgen/$1" || fail "pktgen $1 $2: $(tail -n 1 "/proc/net/pktgen/$1")"
 }
 
-# transmit SIZE BURST: pktgen, SIZE bytes on the wire, BURST packets announced at once (xmit_more);
-# a thread for each of $queues queues.
+# transmit SIZE BURST [PREFIX]: pktgen, SIZE bytes on the wire, BURST packets announced at once
+# (xmit_more); a thread for each of $queues queues. $tx_mode is pktgen's xmit_mode, if not start_xmit.
 transmit() {
 	tx_each=$((PACKETS / ${queues:-1}))
 	for tx_thread in /proc/net/pktgen/kpktgend_*; do
@@ -113,12 +113,13 @@ transmit() {
 			"queue_map_min $tx_queue" "queue_map_max $tx_queue"; do
 			pgset "$tx_device" "$setting"
 		done
+		[ -z "${tx_mode:-}" ] || pgset "$tx_device" "xmit_mode $tx_mode"
 		tx_queue=$((tx_queue + 1))
 	done
-	phase_begin "tx-$1-$2"
+	phase_begin "${3:-}tx-$1-$2"
 	echo start >/proc/net/pktgen/pgctrl
 	if [ "$2" = 1 ]; then tx_label="transmit $1 B"; else tx_label="transmit $1 B, bursts of $2"; fi
-	phase_end "tx-$1-$2" "$tx_label" "nic:\"$sink_object\"" count:\"tx_packets\" "size:$1" \
+	phase_end "${3:-}tx-$1-$2" "${3:-}$tx_label" "nic:\"$sink_object\"" count:\"tx_packets\" "size:$1" \
 		"queues:${queues:-1}" base:\"idle\"
 	at_least "packets that pktgen sent" "$tx_each" \
 		"$(awk '/pkts-sofar/ { print $2 }' "/proc/net/pktgen/$sink@0")"
@@ -174,10 +175,10 @@ receive() {
 	waiter_end
 }
 
-# receive_drop SIZE
+# receive_drop SIZE [PREFIX]
 receive_drop() {
 	waiter $programs/rxwait "$source" "$PACKETS" || fail "rxwait: $(cat /tmp/waiter.err)"
-	receive "rx-$1" "receive $1 B, ingress drop" "$1" ''
+	receive "${2:-}rx-$1" "${2:-}receive $1 B, ingress drop" "$1" ''
 }
 
 # begin_now: a waiter that makes its own traffic begins.
@@ -185,17 +186,17 @@ begin_now() {
 	kill -USR1 "$waiter_pid"
 }
 
-# transmit_bursts SIZE: UDP from a socket, cut by the stack into packets that the driver gets as a
-# list (xmit_more). $sink has the address 10.67.0.2 for it.
+# transmit_bursts SIZE [PREFIX]: UDP from a socket, cut by the stack into packets that the driver gets
+# as a list (xmit_more). $sink has the address 10.67.0.2 for it.
 transmit_bursts() {
 	run ip addr replace 10.67.0.2/24 dev "$sink"
 	run ip neigh replace 10.67.0.1 lladdr 02:00:00:00:50:c0 dev "$sink"
 	waiter $programs/udpburst 10.67.0.1 9 $(($1 - 46)) "$PACKETS" || fail "udpburst: $(cat /tmp/waiter.err)"
-	phase_begin "burst-$1"
+	phase_begin "${2:-}burst-$1"
 	begin_now
 	waiter_done
 	# shellcheck disable=SC2086 # fields
-	phase_end "burst-$1" "transmit $1 B, lists of up to 64" "nic:\"$sink_object\"" \
+	phase_end "${2:-}burst-$1" "${2:-}transmit $1 B, lists of up to 64" "nic:\"$sink_object\"" \
 		count:\"tx_packets\" "size:$1" "queues:${queues:-1}" base:\"idle\" $waiter_said
 	waiter_end
 	run ip addr flush dev "$sink"

@@ -86,3 +86,13 @@ moves_over() {
 	[ $((tx - other_tx)) -le 5 ] || fail "$((tx - other_tx)) packets were sent over $other"
 	[ $((rx - other_rx)) -le 5 ] || fail "$((rx - other_rx)) packets were received over $other"
 }
+
+# vf_stats: reads what ours counts of the VF; stat NAME: one of them.
+vf_stats() {
+	ethtool -S "$nics" >/tmp/stats || fail "ethtool -S $nics"
+}
+
+stat() {
+	awk -v name="$1:" '$1 == name { print $2; found = 1 } END { exit !found }' /tmp/stats ||
+		fail "no counter $1"
+}
