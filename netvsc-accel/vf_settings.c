@@ -69,14 +69,23 @@ static struct cpumask *affinity_of(const struct nva_vf_settings *s, u32 i)
 	return s->affinity + (size_t)i * cpumask_size();
 }
 
-/* The mask of the VF's @i-th interrupt, NULL when there is none that its user may move. */
+/*
+ * The mask of the VF's @i-th interrupt, NULL when there is none that its user may move. What was asked
+ * for last counts: an interrupt that cannot move at any time does so when it next occurs.
+ */
 static const struct cpumask *affinity_now(struct pci_dev *pdev, u32 i, int *irq)
 {
 	struct irq_data *data;
 
 	*irq = pci_dev_msi_enabled(pdev) ? pci_irq_vector(pdev, i) : 0;
 	data = *irq > 0 ? irq_get_irq_data(*irq) : NULL;
-	return data && !irqd_affinity_is_managed(data) ? irq_data_get_affinity_mask(data) : NULL;
+	if (!data || irqd_affinity_is_managed(data))
+		return NULL;
+#ifdef CONFIG_GENERIC_PENDING_IRQ
+	if (irqd_is_setaffinity_pending(data))
+		return irq_data_to_desc(data)->pending_mask;
+#endif
+	return irq_data_get_affinity_mask(data);
 }
 
 static void save_affinity(struct nva_device *dev, struct nva_vf_settings *s)
