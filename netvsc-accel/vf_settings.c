@@ -70,8 +70,8 @@ static struct cpumask *affinity_of(const struct nva_vf_settings *s, u32 i)
 }
 
 /*
- * The mask of the VF's @i-th interrupt, NULL when there is none that its user may move. What was asked
- * for last counts: an interrupt that cannot move at any time does so when it next occurs.
+ * The mask of the VF's @i-th interrupt, NULL when there is none that its user may move. What was
+ * asked for last counts: an interrupt that cannot move at any time does so when it next occurs.
  */
 static const struct cpumask *affinity_now(struct pci_dev *pdev, u32 i, int *irq)
 {

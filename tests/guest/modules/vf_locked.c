@@ -2,8 +2,8 @@
 /*
  * A VF whose interface has the stack lock it around every operation, as MANA's and others do on
  * newer kernels. It takes the virtio-net function behind vPCI in place of virtio_net, counts what
- * it is to send and drops it, and keeps whatever it is set to. Operations that come without the lock
- * are counted; who takes it twice waits for ever.
+ * it is to send and drops it, and keeps whatever it is set to. Operations that come without the
+ * lock are counted; who takes it twice waits for ever.
  */
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
