@@ -60,11 +60,12 @@ root_make() {
 		done
 	done
 	[ -e "$base/usr/sbin/depmod" ] || mv "$base/usr/bin/depmod" "$base/usr/sbin/"
-	# libjson-c, which the command is linked with here
-	ldd "$top/tools/build/hvaccel" 2>/dev/null | sed -n 's|.*=> \(/[^ ]*json[^ ]*\).*|\1|p' |
+	# what the command is linked with here
+	make -s -C "$top/tools" BUILD="$work/tools" >/dev/null
+	ldd "$work/tools/hvaccel" | sed -n 's|.*=> \(/[^ ]*\).*|\1|p' |
 		while read -r file; do
 			mkdir -p "$base/usr${file%/*}"
-			cp -L "$file" "$base/usr$file"
+			[ -e "$base/usr$file" ] || cp -L "$file" "$base/usr$file"
 		done
 	mkdir -p "$1"
 	phony base 1 "$base" 'Provides: /bin/sh kmod dkms gcc make rtld(GNU_HASH)'
