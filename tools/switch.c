@@ -210,6 +210,7 @@ static int start_guard(struct switching *s, int log)
 static int follow(const struct switching *s, int log)
 {
 	struct timespec start;
+	bool gone = false;
 	off_t at = 0;
 
 	deadline_set(&start, START_LIMIT);
@@ -231,6 +232,11 @@ static int follow(const struct switching *s, int log)
 		if (end)
 			return !strcmp(word, "waiting") || !strcmp(word, "confirmed") ?
 			       STATUS_OK : STATUS_FAILED;
+		/* its last word may have come between the two looks: one more */
+		if (!alive && !gone) {
+			gone = true;
+			continue;
+		}
 		if (!alive) {
 			fprintf(stderr, "hvaccel: the process that does it is gone\n");
 			return STATUS_FAILED;
