@@ -117,7 +117,8 @@ static void starved(void)
 		}
 	}
 	/* The last few are not worth a turn. */
-	CHECK(dev->recv.n_free < NETVSP_BATCH / 2 && ranges == dev->recv.count - dev->recv.n_free,
+	CHECK(dev->recv.n_free == NETVSP_BATCH / 2 - 1 &&
+	      ranges == dev->recv.count - dev->recv.n_free,
 	      "%u of %u", ranges, dev->recv.count);
 	CHECK(dev->chan[0]->stats.rx_stalls.v > 0);
 	for (i = 0; i < n_held; i++) {
