@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2034,SC2154
 #
-# A private apt tree in the cache: signed metadata of the suites the kernels come from, seen beside
-# the system's own apt and never mixed with it. Mirrors are those that the system's apt sources
-# name; HVACCEL_MIRROR and HVACCEL_SECURITY_MIRROR stand in where they name no Debian archive.
+# A private apt tree in the cache: signed metadata of the suites that the kernels and the source of
+# the lab's emulator come from, seen beside the system's own apt and never mixed with it. Mirrors are
+# those that the system's apt sources name; HVACCEL_MIRROR and HVACCEL_SECURITY_MIRROR stand in where
+# they name no Debian archive.
 # Needs cache.sh.
 
 apt_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -55,6 +56,7 @@ apt_refresh() {
 	cat >"$apt_tree/sources.list" <<-EOF
 	deb [arch=amd64,arm64 signed-by=$apt_keyring] $security bookworm-security main
 	deb [arch=amd64,arm64 signed-by=$apt_keyring] $archive trixie-backports main
+	deb-src [signed-by=$apt_keyring] $archive bookworm main
 	EOF
 	cat >"$apt_tree/apt.conf" <<-EOF
 	Dir::State "$apt_tree/state";

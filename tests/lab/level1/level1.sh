@@ -64,8 +64,8 @@ level1_image() {
 }
 
 # level1_run JOB: boots the first level on JOB/in, which may hold links; leaves JOB/out. $counted,
-# $memory (of the guest, MB), $deadline (seconds), $gdb_port, $level1_vmlinux, $level1_initrd and
-# finish_child are the caller's. Fails when the level ended without
+# $memory (of the guest, MB), $deadline (seconds), $gdb_port, $level1_vmlinux, $level1_initrd,
+# $level1_emulator and finish_child are the caller's. Fails when the level ended without
 # handing back its results.
 level1_run() {
 	rm -rf "$1/out" "$1/out.tar"
@@ -90,7 +90,10 @@ level1_run() {
 			-seed 1 -rtc base=2026-01-01,clock=vm
 		limit=$((deadline * 4 + 120))
 	else
-		set -- "$@" -accel tcg,thread=multi -smp "$(level1_cpus)"
+		# One thread for all processors: on several, QEMU before 8.1 may keep a translation of
+		# text that was patched meanwhile, an int3 of a static key for example, and either
+		# level dies of it. With every core busy it is as fast.
+		set -- "$@" -accel tcg,thread=single -smp "$(level1_cpus)"
 		limit=$((deadline + 60))
 	fi
 	if [ -n "$gdb_port" ]; then
@@ -104,8 +107,8 @@ level1_run() {
 	mkfifo "$job_directory/input" "$job_directory/live"
 	cat "$job_directory/live" &
 	live=$!
-	timeout -k 5 "$limit" qemu-system-x86_64 "$@" <>"$job_directory/input" \
-		>"$job_directory/live" 2>"$job_directory/qemu.log" &
+	timeout -k 5 "$limit" "$level1_emulator" -L /usr/share/qemu -L /usr/share/seabios "$@" \
+		<>"$job_directory/input" >"$job_directory/live" 2>"$job_directory/qemu.log" &
 	finish_child
 	wait "$live"
 	rm -f "$job_directory/input" "$job_directory/live"
