@@ -165,6 +165,8 @@ struct nva_cut {
  * @returned: sections given back that the host was not woken for; NAPI
  * @returned_max: so many may be; session
  * @gro_udp: GRO may merge UDP; NAPI
+ * @hash_wanted: RNDIS_RX_HAS_HASH if the stack is told of hashes, as of this poll; NAPI
+ * @csum_trusted: RNDIS_RXCSUM_* bits that save the stack a checksum, likewise; NAPI
  * @deliver: frames go to the stack; NAPI
  * @udp_wanted: the stack kept the first datagram of this poll; NAPI
  * @udp_count: datagrams in @udp; NAPI
@@ -218,6 +220,8 @@ struct nva_queue {
 	u32 returned;
 	u32 returned_max;
 	bool gro_udp;
+	u8 hash_wanted;
+	u32 csum_trusted;
 	bool deliver;
 	bool udp_wanted;
 	u32 udp_count;

@@ -138,6 +138,9 @@ void nva_rx_begin(struct nva_queue *q)
 	q->gro_udp = q->ndev->features & (NETIF_F_GRO_UDP_FWD | NETIF_F_GRO_FRAGLIST) ||
 		     udp_gro_possible();
 	q->udp_wanted = false;
+	q->csum_trusted = q->ndev->features & NETIF_F_RXCSUM ?
+				  RNDIS_RXCSUM_TCP_GOOD | RNDIS_RXCSUM_UDP_GOOD : 0;
+	q->hash_wanted = q->ndev->features & NETIF_F_RXHASH ? RNDIS_RX_HAS_HASH : 0;
 }
 
 /* Hands over the datagrams that gathered. */
@@ -199,7 +202,7 @@ static inline void *cut_piece(struct nva_queue *q, u32 size)
 }
 
 /* A packet buffer whose first @linear bytes are those at @from. */
-static inline struct sk_buff *start_skb(struct nva_queue *q, const void *from, u32 linear)
+static __always_inline struct sk_buff *start_skb(struct nva_queue *q, const void *from, u32 linear)
 {
 	u32 size = BUFFER_SIZE(linear);
 	struct sk_buff *skb;
@@ -294,37 +297,41 @@ static void describe_coalesced(struct nva_queue *q, struct sk_buff *skb, u32 csu
 	shinfo->gso_type = type;
 }
 
-/*
- * Datagrams that somebody wants go up in lists, for which the stack looks up a route once. Those
- * that are dropped at the door go one by one: a buffer that is free again before the next is needed
- * costs less than lists. The first of a poll tells which they are.
- */
-static void deliver_udp(struct nva_queue *q, struct sk_buff *skb)
+static noinline void list_udp(struct nva_queue *q, struct sk_buff *skb)
 {
-	if (!q->udp_wanted) {
-		q->udp_wanted = netif_receive_skb(skb) == NET_RX_SUCCESS;
-		return;
-	}
 	list_add_tail(&skb->list, &q->udp);
 	if (++q->udp_count == UDP_LIST)
 		flush_udp(q);
 }
 
-/* Hands a whole packet to the stack. */
-static void deliver(struct nva_queue *q, struct sk_buff *skb, const struct rndis_rx *rx, u32 pieces)
+/*
+ * Datagrams that somebody wants go up in lists, for which the stack looks up a route once. Those
+ * that are dropped at the door go one by one: a buffer that is free again before the next is needed
+ * costs less than lists. The first of a poll tells which they are.
+ */
+static __always_inline void deliver_udp(struct nva_queue *q, struct sk_buff *skb)
+{
+	if (q->udp_wanted)
+		list_udp(q, skb);
+	else
+		q->udp_wanted = netif_receive_skb(skb) == NET_RX_SUCCESS;
+}
+
+/* Hands a whole packet to the stack. Inline where packets are many: there @pieces is 0. */
+static __always_inline void hand_over(struct nva_queue *q, struct sk_buff *skb,
+				      const struct rndis_rx *rx, u32 pieces)
 {
 	u32 length = skb->len;
 	bool good = false;
 
 	skb->protocol = eth_type_trans(skb, q->ndev);
 	skb_record_rx_queue(skb, q->index);
-	if (rx->csum & (RNDIS_RXCSUM_TCP_GOOD | RNDIS_RXCSUM_UDP_GOOD) &&
-	    q->ndev->features & NETIF_F_RXCSUM) {
+	if (rx->csum & q->csum_trusted) {
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
 		good = true;
 	}
 	/* TCP is hashed over ports, everything else over addresses: see nva_rss_apply() */
-	if (rx->has & RNDIS_RX_HAS_HASH && q->ndev->features & NETIF_F_RXHASH)
+	if (rx->has & q->hash_wanted)
 		skb_set_hash(skb, rx->hash,
 			     rx->csum & (RNDIS_RXCSUM_TCP_GOOD | RNDIS_RXCSUM_TCP_BAD) ?
 				     PKT_HASH_TYPE_L4 :
@@ -337,7 +344,8 @@ static void deliver(struct nva_queue *q, struct sk_buff *skb, const struct rndis
 	u64_stats_update_begin(&q->rx_stats.syncp);
 	q->rx_stats.packets++;
 	q->rx_stats.bytes += length;
-	q->rx_stats.multicast += skb->pkt_type == PACKET_MULTICAST;
+	if (unlikely(skb->pkt_type == PACKET_MULTICAST))
+		q->rx_stats.multicast++;
 	q->rx_stats.csum_good += good;
 	if (pieces) {
 		q->rx_stats.coalesced++;
@@ -352,16 +360,22 @@ static void deliver(struct nva_queue *q, struct sk_buff *skb, const struct rndis
 		napi_gro_receive(&q->napi, skb);
 }
 
+static noinline void deliver(struct nva_queue *q, struct sk_buff *skb, const struct rndis_rx *rx,
+			     u32 pieces)
+{
+	hand_over(q, skb, rx, pieces);
+}
+
 /*
  * A TCP segment goes up as one fragment without packet buffer of its own: one that GRO merges with
  * those before it, which under load nearly all are, costs none then. What GRO needs of the headers
  * it reads in the fragment.
  */
-static bool segment_ok(const struct nva_queue *q, const struct rndis_rx *rx)
+static inline bool segment_ok(const struct nva_queue *q, const struct rndis_rx *rx)
 {
-	return rx->csum & RNDIS_RXCSUM_TCP_GOOD && rx->data_length > LINEAR_HEADERS &&
-	       rx->data_length <= LINEAR_MAX && !(rx->has & RNDIS_RX_HAS_VLAN) &&
-	       q->ndev->features & NETIF_F_RXCSUM;
+	return rx->csum & q->csum_trusted & RNDIS_RXCSUM_TCP_GOOD &&
+	       rx->data_length > LINEAR_HEADERS && rx->data_length <= LINEAR_MAX &&
+	       !(rx->has & RNDIS_RX_HAS_VLAN);
 }
 
 static void receive_segment(struct nva_queue *q, const void *frame, const struct rndis_rx *rx)
@@ -380,7 +394,7 @@ static void receive_segment(struct nva_queue *q, const void *frame, const struct
 	skb_mark_for_recycle(skb);
 	skb_record_rx_queue(skb, q->index);
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
-	if (rx->has & RNDIS_RX_HAS_HASH && q->ndev->features & NETIF_F_RXHASH)
+	if (rx->has & q->hash_wanted)
 		skb_set_hash(skb, rx->hash, PKT_HASH_TYPE_L4);
 	else
 		skb_clear_hash(skb);
@@ -414,6 +428,23 @@ static struct sk_buff *first_part(struct nva_queue *q, const void *frame, u32 le
 	if (unlikely(!skb))
 		no_memory(q);
 	return skb;
+}
+
+/* A whole frame as it is to most: linear, in a packet buffer of its own. */
+static noinline void receive_plain(struct nva_queue *q, const void *frame,
+				   const struct rndis_rx *rx)
+{
+	struct sk_buff *skb;
+
+	if (unlikely(rx->data_length > LINEAR_MAX)) {
+		skb = first_part(q, frame, rx->data_length, false);
+	} else {
+		skb = start_skb(q, frame, rx->data_length);
+		if (unlikely(!skb))
+			no_memory(q);
+	}
+	if (likely(skb))
+		hand_over(q, skb, rx, 0);
 }
 
 /**
@@ -490,7 +521,6 @@ static bool receive_frame(struct nva_queue *q, const void *message, const struct
 {
 	const void *frame = message + rx->data_at;
 	struct bpf_prog *prog;
-	struct sk_buff *skb;
 
 	if (unlikely(!q->deliver)) {
 		u64_stats_update_begin(&q->rx_stats.syncp);
@@ -517,21 +547,20 @@ static bool receive_frame(struct nva_queue *q, const void *message, const struct
 		drop_pieces(q);
 		nva_fault(q->dev, NVA_RX_BAD_PIECE);
 	}
-	if (!prog && segment_ok(q, rx)) {
-		receive_segment(q, frame, rx);
-		return true;
-	}
-	if (prog) {
+	if (unlikely(prog)) {
 		/* pairs with take_pool() in xsk.c */
 		struct xsk_buff_pool *pool = smp_load_acquire(&q->xdp.pool);
+		struct sk_buff *skb;
 
 		skb = pool ? nva_xsk_receive(q, pool, prog, frame, rx) :
 			     nva_xdp_receive(q, prog, frame, rx);
+		if (skb)
+			deliver(q, skb, rx, 0);
+	} else if (segment_ok(q, rx)) {
+		receive_segment(q, frame, rx);
 	} else {
-		skb = first_part(q, frame, rx->data_length, false);
+		receive_plain(q, frame, rx);
 	}
-	if (skb)
-		deliver(q, skb, rx, 0);
 	return true;
 }
 
@@ -543,13 +572,13 @@ static const enum nva_fault rndis_faults[] = {
 };
 
 /*
- * One RNDIS message in @room bytes of shared memory. Returns false when it is the host's fault
- * that it was dropped.
+ * One RNDIS message in @room bytes of shared memory; @rx is for what it says of a frame. Returns
+ * false when it is the host's fault that it was dropped.
  */
-static bool receive_message(struct nva_queue *q, const void *message, u32 room, bool last)
+static bool receive_message(struct nva_queue *q, const void *message, u32 room,
+			    struct rndis_rx *rx, bool last)
 {
 	enum rndis_fault fault;
-	struct rndis_rx rx;
 	u32 type, length;
 
 	fault = rndis_parse_header(message, room, &type, &length);
@@ -557,10 +586,10 @@ static bool receive_message(struct nva_queue *q, const void *message, u32 room, 
 		goto faulty;
 	switch (type) {
 	case RNDIS_PACKET:
-		fault = rndis_parse_packet(message, room, &rx);
+		fault = rndis_parse_packet(message, room, rx);
 		if (unlikely(fault))
 			goto faulty;
-		return receive_frame(q, message, &rx, last);
+		return receive_frame(q, message, rx, last);
 	case RNDIS_INITIALIZE | RNDIS_COMPLETE:
 	case RNDIS_QUERY | RNDIS_COMPLETE:
 	case RNDIS_SET | RNDIS_COMPLETE:
@@ -600,6 +629,7 @@ static void owe(struct nva_queue *q, u64 txid, u32 status)
 u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet)
 {
 	u32 status = NVSP_STATUS_SUCCESS, size;
+	struct rndis_rx rx;
 	int count, i;
 
 	count = hva_xfer_count(packet);
@@ -628,7 +658,7 @@ u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet)
 			     range.byte_count > size - range.byte_offset)) {
 			nva_fault(q->dev, NVA_RX_OUTSIDE);
 		} else if (likely(receive_message(q, q->recv_buf + range.byte_offset,
-						  range.byte_count, i == count - 1))) {
+						  range.byte_count, &rx, i == count - 1))) {
 			continue;
 		}
 		status = NVSP_STATUS_FAILURE;

@@ -31,6 +31,7 @@ typedef uint64_t u64;
 #define cpu_to_le32(x) ((__le32)htole32(x))
 
 void shared_word_read(void);
+#define likely(condition) __builtin_expect(!!(condition), 1)
 #define OPTIMIZER_HIDE_VAR(var) do {					\
 	__asm__ volatile("" : "+r"(var));				\
 	shared_word_read();						\
