@@ -13,13 +13,6 @@
 #include "../compat/net_xdp.h"
 #include "device.h"
 
-/* A program's buffer with what the host said about the frame, for the metadata functions. */
-struct nva_xdp_buff {
-	struct xdp_buff xdp;
-	const struct rndis_rx *rx;
-	const struct net_device *ndev;
-};
-
 static int rx_hash(const struct xdp_md *ctx, u32 *hash, enum xdp_rss_hash_type *type)
 {
 	const struct nva_xdp_buff *buff = (const void *)ctx;
@@ -304,16 +297,8 @@ static void send_collected(struct nva_queue *q)
 		xdp_return_frame(x->tx[sent++]);
 }
 
-/**
- * nva_xdp_send_back() - the verdict was XDP_TX
- * @q: queue
- * @xdp: frame
- *
- * Context: NAPI.
- * Return: false when it cannot be; the frame is still the caller's then, else it is sent at the
- * poll's end at the latest.
- */
-bool nva_xdp_send_back(struct nva_queue *q, struct xdp_buff *xdp)
+/* The verdict was XDP_TX: the frame goes at the poll's end at the latest. */
+static noinline bool send_back(struct nva_queue *q, struct xdp_buff *xdp)
 {
 	struct nva_xdp *x = &q->xdp;
 	struct xdp_frame *frame = xdp_convert_buff_to_frame(xdp);
@@ -325,6 +310,68 @@ bool nva_xdp_send_back(struct nva_queue *q, struct xdp_buff *xdp)
 	if (x->n_tx == NVA_XDP_BULK)
 		send_collected(q);
 	return true;
+}
+
+static inline bool send_elsewhere(struct nva_queue *q, struct bpf_prog *prog, struct xdp_buff *xdp)
+{
+	if (unlikely(xdp_do_redirect(q->ndev, xdp, prog)))
+		return false;
+	q->xdp.redirected = true;
+	q->rx_stats.xdp_redirect++;
+	return true;
+}
+
+/* Everything is counted but a packet for the stack, which counts where it is delivered. */
+static __always_inline enum nva_xdp_end run_prog(struct nva_queue *q, struct bpf_prog *prog,
+						 struct xdp_buff *xdp, u32 length)
+{
+	u32 act = bpf_prog_run_xdp(prog, xdp);
+
+	if (act == XDP_PASS) {
+		q->rx_stats.xdp_pass++;
+		return NVA_XDP_UP;
+	}
+	q->rx_stats.packets++;
+	q->rx_stats.bytes += length;
+	switch (act) {
+	case XDP_DROP:
+		q->rx_stats.xdp_drop++;
+		return NVA_XDP_FREE;
+	case XDP_REDIRECT:
+		if (likely(send_elsewhere(q, prog, xdp)))
+			return NVA_XDP_GONE;
+		q->rx_stats.xdp_errors++;
+		break;
+	case XDP_TX:
+		if (likely(send_back(q, xdp)))
+			return NVA_XDP_GONE;
+		q->rx_stats.xdp_errors++;
+		break;
+	default:
+		bpf_warn_invalid_xdp_action(q->ndev, prog, act);
+		fallthrough;
+	case XDP_ABORTED:
+		q->rx_stats.xdp_aborted++;
+		break;
+	}
+	trace_xdp_exception(q->ndev, prog, act);
+	return NVA_XDP_FREE;
+}
+
+/**
+ * nva_xdp_run() - run the program on a frame and do what it says
+ * @q: queue
+ * @prog: the program
+ * @xdp: frame
+ * @length: its bytes as they came
+ *
+ * Context: NAPI.
+ * Return: what became of it.
+ */
+enum nva_xdp_end nva_xdp_run(struct nva_queue *q, struct bpf_prog *prog, struct xdp_buff *xdp,
+			     u32 length)
+{
+	return run_prog(q, prog, xdp, length);
 }
 
 /**
@@ -340,10 +387,9 @@ bool nva_xdp_send_back(struct nva_queue *q, struct xdp_buff *xdp)
 struct sk_buff *nva_xdp_receive(struct nva_queue *q, struct bpf_prog *prog, const void *frame,
 				const struct rndis_rx *rx)
 {
-	u32 linear = min(rx->data_length, NVA_XDP_LINEAR), act;
-	struct nva_xdp_buff buff;
-	struct xdp_buff *xdp = &buff.xdp;
+	u32 linear = min(rx->data_length, NVA_XDP_LINEAR);
 	struct nva_xdp *x = &q->xdp;
+	struct xdp_buff *xdp = &x->buff.xdp;
 
 	if (unlikely(!x->buffer)) {
 		x->buffer = whole_page(q);
@@ -367,44 +413,15 @@ struct sk_buff *nva_xdp_receive(struct nva_queue *q, struct bpf_prog *prog, cons
 		}
 	}
 
-	act = bpf_prog_run_xdp(prog, xdp);
-	if (act == XDP_PASS) {
-		q->rx_stats.xdp_pass++;
+	switch (run_prog(q, prog, xdp, rx->data_length)) {
+	case NVA_XDP_UP:
 		return pass(q, xdp);
-	}
-	q->rx_stats.packets++;
-	q->rx_stats.bytes += rx->data_length;
-	switch (act) {
-	case XDP_TX:
-		if (likely(nva_xdp_send_back(q, xdp))) {
-			x->buffer = NULL;
-			return NULL;
-		}
-		q->rx_stats.xdp_errors++;
-		trace_xdp_exception(q->ndev, prog, act);
-		break;
-	case XDP_REDIRECT:
-		if (likely(!xdp_do_redirect(q->ndev, xdp, prog))) {
-			x->buffer = NULL;
-			x->redirected = true;
-			q->rx_stats.xdp_redirect++;
-			return NULL;
-		}
-		q->rx_stats.xdp_errors++;
-		trace_xdp_exception(q->ndev, prog, act);
-		break;
-	case XDP_DROP:
-		q->rx_stats.xdp_drop++;
-		break;
-	default:
-		bpf_warn_invalid_xdp_action(q->ndev, prog, act);
-		fallthrough;
-	case XDP_ABORTED:
-		q->rx_stats.xdp_aborted++;
-		trace_xdp_exception(q->ndev, prog, act);
+	case NVA_XDP_GONE:
+		x->buffer = NULL;
+		return NULL;
+	case NVA_XDP_FREE:
 		break;
 	}
-	/* the page takes the next frame */
 	if (unlikely(xdp_buff_has_frags(xdp)))
 		put_fragments(q, xdp);
 	return NULL;

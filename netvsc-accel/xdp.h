@@ -27,11 +27,24 @@ struct xsk_buff_pool;
 #define NVA_XDP_LINEAR		((u32)SKB_WITH_OVERHEAD(PAGE_SIZE - XDP_PACKET_HEADROOM))
 
 /**
+ * struct nva_xdp_buff - a frame for a program, with what the metadata functions need
+ * @xdp: frame
+ * @rx: what the host said about it
+ * @ndev: interface
+ */
+struct nva_xdp_buff {
+	struct xdp_buff xdp;
+	const struct rndis_rx *rx;
+	const struct net_device *ndev;
+};
+
+/**
  * struct nva_xdp - XDP side of a queue
  * @prog: program, or NULL; written under RTNL, read by NAPI within a poll
  * @pool: buffers of an AF_XDP socket bound to this queue, or NULL; likewise
  * @buffer: a whole page of the queue's pool that no frame is in, or NULL; NAPI
  * @spare: a buffer of @pool that no frame is in, or NULL; NAPI
+ * @buff: the frame in @buffer; here and not on the stack, which is cleared each time; NAPI
  * @redirected: xdp_do_flush() is due; NAPI
  * @owed: a doorbell is due for frames of @tx that were sent; NAPI
  * @n_tx: frames in @tx; NAPI
@@ -44,12 +57,20 @@ struct nva_xdp {
 	struct xsk_buff_pool *pool;
 	struct page *buffer;
 	struct xdp_buff *spare;
+	struct nva_xdp_buff buff;
 	bool redirected;
 	bool owed;
 	u32 n_tx;
 	struct xdp_frame *tx[NVA_XDP_BULK];
 	struct xdp_rxq_info rxq;
 	struct xdp_rxq_info zc_rxq;
+};
+
+/* What became of a frame that a program saw. */
+enum nva_xdp_end {
+	NVA_XDP_FREE,	/* nobody keeps it: its buffer takes the next one */
+	NVA_XDP_GONE,	/* its buffer is somebody else's */
+	NVA_XDP_UP,	/* the stack is to have it */
 };
 
 /* xdp.c */
@@ -60,7 +81,8 @@ bool nva_xdp_mtu_ok(const struct nva_device *dev, u32 mtu);
 int nva_bpf(struct net_device *ndev, struct netdev_bpf *bpf);
 struct sk_buff *nva_xdp_receive(struct nva_queue *q, struct bpf_prog *prog, const void *frame,
 				const struct rndis_rx *rx);
-bool nva_xdp_send_back(struct nva_queue *q, struct xdp_buff *xdp);
+enum nva_xdp_end nva_xdp_run(struct nva_queue *q, struct bpf_prog *prog, struct xdp_buff *xdp,
+			     u32 length);
 void nva_xdp_describe(struct xdp_buff *xdp, const struct net_device *ndev,
 		      const struct rndis_rx *rx);
 bool nva_xdp_flush(struct nva_queue *q);

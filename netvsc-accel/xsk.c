@@ -6,8 +6,6 @@
  * a section. No packet buffer and no page is touched, and a chunk is the socket's again as soon as
  * it was copied, so the host never holds memory of a process.
  */
-#include <linux/bpf_trace.h>
-#include <linux/filter.h>
 #include <linux/netdevice.h>
 #include <net/xdp_sock_drv.h>
 
@@ -110,37 +108,6 @@ int nva_xsk_wakeup(struct net_device *ndev, u32 queue, u32 flags)
 	return 0;
 }
 
-/* What the program did not keep; the chunk takes the next frame. */
-static struct sk_buff *not_kept(struct nva_queue *q, struct bpf_prog *prog, struct xdp_buff *xdp,
-				u32 act)
-{
-	struct sk_buff *skb = NULL;
-
-	switch (act) {
-	case XDP_PASS:
-		q->rx_stats.xdp_pass++;
-		skb = nva_rx_skb(q, xdp->data, xdp->data_end - xdp->data);
-		break;
-	case XDP_DROP:
-		q->rx_stats.xdp_drop++;
-		break;
-	case XDP_TX:
-	case XDP_REDIRECT:
-		q->rx_stats.xdp_errors++;
-		trace_xdp_exception(q->ndev, prog, act);
-		break;
-	default:
-		bpf_warn_invalid_xdp_action(q->ndev, prog, act);
-		fallthrough;
-	case XDP_ABORTED:
-		q->rx_stats.xdp_aborted++;
-		trace_xdp_exception(q->ndev, prog, act);
-		break;
-	}
-	q->xdp.spare = xdp;
-	return skb;
-}
-
 /**
  * nva_xsk_receive() - run the program on a frame, in a chunk of a socket
  * @q: queue with a socket
@@ -158,7 +125,6 @@ struct sk_buff *nva_xsk_receive(struct nva_queue *q, struct xsk_buff_pool *pool,
 	struct nva_xdp *x = &q->xdp;
 	struct xdp_buff *xdp = x->spare ?: xsk_buff_alloc(pool);
 	struct sk_buff *skb = NULL;
-	u32 act;
 
 	x->spare = NULL;
 	if (unlikely(!xdp)) {
@@ -177,17 +143,17 @@ struct sk_buff *nva_xsk_receive(struct nva_queue *q, struct xsk_buff_pool *pool,
 	memcpy(xdp->data, frame, rx->data_length);
 	nva_xdp_describe(xdp, q->ndev, rx);
 
-	act = bpf_prog_run_xdp(prog, xdp);
-	if (likely(act == XDP_REDIRECT && !xdp_do_redirect(q->ndev, xdp, prog))) {
-		x->redirected = true;
-		q->rx_stats.xdp_redirect++;
-	} else if (act != XDP_TX || !nva_xdp_send_back(q, xdp)) {
-		skb = not_kept(q, prog, xdp, act);
+	switch (nva_xdp_run(q, prog, xdp, rx->data_length)) {
+	case NVA_XDP_GONE:
+		return NULL;
+	case NVA_XDP_UP:
+		skb = nva_rx_skb(q, xdp->data, xdp->data_end - xdp->data);
+		break;
+	case NVA_XDP_FREE:
+		break;
 	}
-	if (!skb) {
-		q->rx_stats.packets++;
-		q->rx_stats.bytes += rx->data_length;
-	}
+	/* the chunk takes the next frame */
+	x->spare = xdp;
 	return skb;
 }
 
