@@ -2,7 +2,6 @@
 # shellcheck shell=sh disable=SC2154
 # Parts of a GPU's memory as dma-bufs: who gets what, that data is the device's, and how it ends.
 #: cpus=2 deadline=180 guest=gpu guest=modules
-#: ROUNDS=200 CALLS=20000
 #: --pci gpu,id=gpu0,domain=1,serial=1,memory=16M
 #: --pci gpu,id=gpu1,domain=2,serial=2,memory=2M,msix-in-memory=on
 #: --pci gpu,id=gpu2,domain=3,serial=3,memory=2M,prefetchable=off
@@ -37,8 +36,6 @@ grep -q '^0001:00:00.0 0101:00:00.0 [a-z]* allowed passed ' "$gpupt/p2p_matrix" 
 	fail "verdict: $(cat "$gpupt/p2p_matrix")"
 grep -q '^0002:00:00.0 0101:00:00.0 [a-z]* refused unchecked its own driver decides$' \
 	"$gpupt/p2p_matrix" || fail "verdict: $(cat "$gpupt/p2p_matrix")"
-gputest races "$ROUNDS"
-gputest fuzz "$CALLS" 1
 
 # A table of interrupts is never handed out, though it is in a prefetchable BAR; nor is a BAR that
 # is not prefetchable.
