@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * gputest cases|races N|fuzz N SEED|removal READY|probe OFFSET LENGTH|put FILE|get FILE
- * PROVIDER CLIENT: /dev/gpupt/PROVIDER, and the engine behind /dev/labdma/CLIENT as its importer.
+ * refusal NAME PROVIDER CLIENT: /dev/gpupt/PROVIDER, and the engine behind /dev/labdma/CLIENT as its importer.
  * put and get copy the first 64 KiB of its memory out of a file and into one. Cases print one
  * line each and end at the first that fails.
  */
@@ -263,6 +263,21 @@ static int copy_file(const char *path, bool out)
 	return fclose(f);
 }
 
+/* Without a look at the device before: it may not be opened. */
+static int run_refusal(const char *name)
+{
+	for (const struct test_case *c = refusal_cases; c->name; c++) {
+		running = c->name;
+		if (strcmp(c->name, name))
+			continue;
+		if (strcmp(name, "locked-open"))
+			read_size();
+		c->run();
+		return 0;
+	}
+	errx(2, "no refusal '%s'", name);
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction bus = { .sa_handler = on_bus_error };
@@ -277,6 +292,8 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "probe") && argc == 6)
 		return close(must_export(open_provider(), strtoull(argv[2], NULL, 0),
 					 strtoull(argv[3], NULL, 0), 0));
+	if (!strcmp(argv[1], "refusal") && argc == 5)
+		return run_refusal(argv[2]);
 	read_size();
 	if (argc == 5 && (!strcmp(argv[1], "put") || !strcmp(argv[1], "get")))
 		return copy_file(argv[2], argv[1][0] == 'g');

@@ -66,6 +66,7 @@ struct test_case {
 };
 
 extern const struct test_case export_cases[], revoke_cases[];
+extern const struct test_case refusal_cases[]; /* each a command: gputest refusal NAME */
 
 /* races.c, fuzz.c, removal.c: a command each */
 int run_races(unsigned int rounds);
