@@ -94,7 +94,8 @@ static int find(const struct hvgpu_buffer *buffer, uint64_t offset, size_t n, ui
 	return 0;
 }
 
-int hvgpu_copy_to(struct hvgpu_buffer *buffer, uint64_t offset, const void *from, size_t n)
+/* @memory is only read when it is stored from. */
+static int copy(struct hvgpu_buffer *buffer, uint64_t offset, void *memory, size_t n, bool store)
 {
 	struct copying now;
 	uint8_t *device;
@@ -102,7 +103,7 @@ int hvgpu_copy_to(struct hvgpu_buffer *buffer, uint64_t offset, const void *from
 
 	if (ret)
 		return ret;
-	if (!buffer->writable)
+	if (store && !buffer->writable)
 		return -EACCES;
 	now.start = (uintptr_t)device;
 	now.end = now.start + n;
@@ -111,27 +112,20 @@ int hvgpu_copy_to(struct hvgpu_buffer *buffer, uint64_t offset, const void *from
 		return -ENODEV;
 	}
 	copying = &now;
-	hvgpu_store(device, from, n);
+	if (store)
+		hvgpu_store(device, memory, n);
+	else
+		hvgpu_load(memory, device, n);
 	copying = NULL;
 	return 0;
 }
 
+int hvgpu_copy_to(struct hvgpu_buffer *buffer, uint64_t offset, const void *from, size_t n)
+{
+	return copy(buffer, offset, (void *)(uintptr_t)from, n, true);
+}
+
 int hvgpu_copy_from(struct hvgpu_buffer *buffer, uint64_t offset, void *to, size_t n)
 {
-	struct copying now;
-	uint8_t *device;
-	int ret = find(buffer, offset, n, &device);
-
-	if (ret)
-		return ret;
-	now.start = (uintptr_t)device;
-	now.end = now.start + n;
-	if (sigsetjmp(now.before, 0)) {
-		copying = NULL;
-		return -ENODEV;
-	}
-	copying = &now;
-	hvgpu_load(to, device, n);
-	copying = NULL;
-	return 0;
+	return copy(buffer, offset, to, n, false);
 }

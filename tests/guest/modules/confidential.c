@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Lets one task believe that it is in a confidential VM: what a function of the kernel returns to it
- * is true. The lab's host can start no such VM, and a bus that runs in one offers no functions.
+ * Lets one task believe that it is in a confidential VM: a function of the kernel returns true to
+ * it. The lab's host can start no such VM, and a bus that runs in one offers no functions.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>

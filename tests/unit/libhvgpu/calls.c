@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "hvgpu.h"
+#include "verbs.h"
 
 #define PAGE	4096u
 #define WANT(what, got, wanted) want(__LINE__, what, got, wanted)
@@ -308,16 +309,6 @@ static void events(void)
 	close(host.pipe[1]);
 	WANT("gone", hvgpu_event(gpu, -1, &got), -ENODEV);
 }
-
-/* As it is written in verbs.c beside this. */
-struct given {
-	void *pd;
-	uint64_t offset;
-	size_t length;
-	uint64_t iova;
-	int fd;
-	int access;
-};
 
 static void registering(int there)
 {

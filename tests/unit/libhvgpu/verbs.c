@@ -1,17 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What hvgpu_register() needs of libibverbs: it tells what it was given, and refuses access 7. */
 #include <errno.h>
-#include <stddef.h>
-#include <stdint.h>
 
-struct given {
-	void *pd;
-	uint64_t offset;
-	size_t length;
-	uint64_t iova;
-	int fd;
-	int access;
-};
+#include "verbs.h"
 
 struct given *ibv_reg_dmabuf_mr(void *pd, uint64_t offset, size_t length, uint64_t iova, int fd,
 				int access)
