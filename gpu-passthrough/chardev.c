@@ -130,24 +130,26 @@ static __poll_t chardev_poll(struct file *file, poll_table *wait)
 
 /* --- ioctls --- */
 
-/* The size that user space knows of a structure, at least @least; 0 when that cannot be. */
-static size_t known_size(void __user *arg, size_t least)
+/* The size that user space knows of a structure, at least @least, or a negative errno. */
+static ssize_t known_size(void __user *arg, size_t least)
 {
 	u32 argsz;
 
 	if (get_user(argsz, (u32 __user *)arg))
-		return 0;
-	return argsz < least || argsz > PAGE_SIZE ? 0 : argsz;
+		return -EFAULT;
+	if (argsz < least || argsz > PAGE_SIZE)
+		return -EINVAL;
+	return argsz;
 }
 
 static long get_info(struct gpupt_function *fn, void __user *arg)
 {
 	struct gpupt_info info = { .argsz = sizeof(info), .api_version = GPUPT_API_VERSION };
-	size_t size = known_size(arg, offsetofend(struct gpupt_info, reserved));
+	ssize_t size = known_size(arg, offsetofend(struct gpupt_info, reserved));
 	unsigned int n;
 
-	if (!size)
-		return -EINVAL;
+	if (size < 0)
+		return size;
 	mutex_lock(&fn->lock);
 	if (fn->quiesced)
 		info.flags |= GPUPT_INFO_QUIESCED;
@@ -165,7 +167,7 @@ static long get_info(struct gpupt_function *fn, void __user *arg)
 			info.bar[n].flags |= GPUPT_BAR_MSIX;
 	}
 	mutex_unlock(&fn->lock);
-	return copy_to_user(arg, &info, min(size, sizeof(info))) ? -EFAULT : 0;
+	return copy_to_user(arg, &info, min_t(size_t, size, sizeof(info))) ? -EFAULT : 0;
 }
 
 static bool export_valid(const struct gpupt_export *arg)

@@ -56,8 +56,11 @@ int gpupt_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct gpupt_buffer *buffer = dmabuf->priv;
 
-	/* A private one would have to be copied on the first write. */
-	if (!(vma->vm_flags & VM_SHARED))
+	/*
+	 * A private one would have to be copied on the first write. A shared one of who may only
+	 * read has no VM_SHARED either, but this.
+	 */
+	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (READ_ONCE(buffer->revoked)) {
 		gpupt_count(buffer->fn, GPUPT_STAT_refused_revoked);

@@ -22,6 +22,7 @@ static void info_says(void)
 	WANT(!info.bar[REGS].size, "the register BAR is exportable");
 	info.argsz = 4;
 	want_errno("info of 4 bytes", ioctl(dev, GPUPT_GET_INFO, &info), EINVAL);
+	want_errno("info of nowhere", ioctl(dev, GPUPT_GET_INFO, 8), EFAULT);
 	close(dev);
 }
 
@@ -192,6 +193,7 @@ static void mappings_are_judged(void)
 		.range = { 0, PAGE },
 	};
 	int dev = open_provider(), fd = must_export(dev, 0, PAGE, 0), wc;
+	void *at;
 
 	WANT(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0) == MAP_FAILED && errno == EINVAL,
 	     "private mapping");
@@ -207,6 +209,11 @@ static void mappings_are_judged(void)
 	fd = ioctl(dev, GPUPT_EXPORT, &arg);
 	WANT(fd >= 0, "read-only export");
 	WANT(map_it(fd, PAGE) == MAP_FAILED && errno == EACCES, "writable mapping of it");
+	at = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	WANT(at != MAP_FAILED && touch(at), "readable mapping of it");
+	munmap(at, PAGE);
+	WANT(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0) == MAP_FAILED && errno == EINVAL,
+	     "private mapping of it");
 	close(fd);
 	close(dev);
 }

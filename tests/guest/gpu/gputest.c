@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * gputest cases|races N|fuzz N SEED|removal READY|probe OFFSET LENGTH PROVIDER CLIENT:
- * /dev/gpupt/PROVIDER, and the engine behind /dev/labdma/CLIENT as its importer. Cases print one
- * line each and end at the first that fails.
+ * gputest COMMAND PROVIDER CLIENT, with COMMAND one of cases, races N, fuzz N SEED, removal READY,
+ * refusal NAME, probe OFFSET LENGTH, put FILE, get FILE: /dev/gpupt/PROVIDER, and the engine behind
+ * /dev/labdma/CLIENT as its importer. Cases print one line each and end at the first that fails. put
+ * and get copy the first 64 KiB of the memory out of a file and into one.
  */
 #include "gputest.h"
 
@@ -25,7 +26,7 @@ uint64_t memory_size;
 uint32_t wc_flag;
 
 static const char *running = "";
-static sigjmp_buf bus_error;
+static __thread sigjmp_buf bus_error; /* a thread's own: whoever touches gets the signal */
 
 void want(bool ok, const char *file, int line, const char *format, ...)
 {
@@ -197,6 +198,23 @@ uint64_t provider_stat(const char *name)
 	return value;
 }
 
+unsigned int exports_alive(int dev)
+{
+	char path[64], line[256];
+	unsigned int n = 0;
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", dev);
+	f = fopen(path, "re");
+	WANT(f, "%s", path);
+	while (!found && fgets(line, sizeof(line), f))
+		found = sscanf(line, "gpupt-exports: %u", &n) == 1;
+	fclose(f);
+	WANT(found, "%s says nothing of exports", path);
+	return n;
+}
+
 static void run_cases(const struct test_case *cases, unsigned int *n)
 {
 	for (; cases->name; cases++) {
@@ -225,6 +243,41 @@ static void read_size(void)
 	close(dev);
 }
 
+/* The first 64 KiB of the memory, in words; @out: into the file. */
+static int copy_file(const char *path, bool out)
+{
+	uint64_t data[8192];
+	int fd = must_export(open_provider(), 0, sizeof(data), wc_flag);
+	volatile uint64_t *at = map_it(fd, sizeof(data));
+	FILE *f = fopen(path, out ? "we" : "re");
+
+	WANT((void *)at != MAP_FAILED && f, "%s", path);
+	WANT(out || fread(data, sizeof(data), 1, f) == 1, "read of %s", path);
+	for (size_t i = 0; i < sizeof(data) / sizeof(data[0]); i++) {
+		if (out)
+			data[i] = at[i];
+		else
+			at[i] = data[i];
+	}
+	WANT(!out || fwrite(data, sizeof(data), 1, f) == 1, "write of %s", path);
+	return fclose(f);
+}
+
+/* Without a look at the device before: it may not be opened. */
+static int run_refusal(const char *name)
+{
+	for (const struct test_case *c = refusal_cases; c->name; c++) {
+		running = c->name;
+		if (strcmp(c->name, name))
+			continue;
+		if (strcmp(name, "locked-open"))
+			read_size();
+		c->run();
+		return 0;
+	}
+	errx(2, "no refusal '%s'", name);
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction bus = { .sa_handler = on_bus_error };
@@ -239,7 +292,11 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "probe") && argc == 6)
 		return close(must_export(open_provider(), strtoull(argv[2], NULL, 0),
 					 strtoull(argv[3], NULL, 0), 0));
+	if (!strcmp(argv[1], "refusal") && argc == 5)
+		return run_refusal(argv[2]);
 	read_size();
+	if (argc == 5 && (!strcmp(argv[1], "put") || !strcmp(argv[1], "get")))
+		return copy_file(argv[2], argv[1][0] == 'g');
 	if (!strcmp(argv[1], "races") && argc == 5)
 		return run_races(atoi(argv[2]));
 	if (!strcmp(argv[1], "fuzz") && argc == 6)

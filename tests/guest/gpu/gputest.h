@@ -56,6 +56,9 @@ struct gpupt_event event(int dev, int timeout_ms);
 /* provider_stat() - a counter of the provider */
 uint64_t provider_stat(const char *name);
 
+/* exports_alive() - of the function that is open as @dev, by its fdinfo */
+unsigned int exports_alive(int dev);
+
 /* cases-*.c */
 struct test_case {
 	const char *name;
@@ -63,8 +66,9 @@ struct test_case {
 };
 
 extern const struct test_case export_cases[], revoke_cases[];
+extern const struct test_case refusal_cases[]; /* each a command: gputest refusal NAME */
 
-/* stress.c: each is a command of its own */
+/* races.c, fuzz.c, removal.c: a command each */
 int run_races(unsigned int rounds);
 int run_fuzz(unsigned long calls, unsigned int seed);
 int run_removal(const char *ready);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* buffer.h: what the files of this library know of a buffer and nobody else does. */
+#ifndef HVGPU_BUFFER_H
+#define HVGPU_BUFFER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * struct hvgpu_buffer - an export
+ * @lock: guards the setting of @at
+ * @at: where it is mapped, or NULL
+ */
+struct hvgpu_buffer {
+	int fd;
+	bool writable;
+	uint64_t size;
+	pthread_mutex_t lock;
+	void *at;
+};
+
+#endif
