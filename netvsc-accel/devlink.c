@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The NIC as devlink has it: vmbus/<GUID of the device>, in the first network namespace wherever the
- * interface goes. What it says of itself is here, what it says of its health in health.c.
+ * The NIC as devlink has it: vmbus/<GUID of the device>, in the first network namespace wherever
+ * the interface goes. What it says of itself is here, what it says of its health in health.c.
  */
 #include "../compat/devlink.h"
 #include "device.h"

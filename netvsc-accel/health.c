@@ -248,7 +248,7 @@ static int recover(struct devlink_health_reporter *reporter, void *context,
 			return -ENODEV;
 		}
 		if (!vf && READ_ONCE(dev->reset_attempts) != attempts) {
-			NL_SET_ERR_MSG(extack, "the host gives no session; it is tried again later");
+			NL_SET_ERR_MSG(extack, "the host gives no session; next try later");
 			return -EIO;
 		}
 		if (time_after(jiffies, end)) {

@@ -19,8 +19,8 @@
 /* What nva_vf_select_queue() returns while packets do not go over the VF. */
 #define NVA_VF_NO_QUEUE		0xffffu
 /*
- * How long the end of a VF that still works waits for the host, under RTNL: real ones confirm within
- * milliseconds. One that does not is asked again later, without RTNL.
+ * How long the end of a VF that still works waits for the host, under RTNL: real ones confirm
+ * within milliseconds. One that does not is asked again later, without RTNL.
  */
 #define NVA_VF_AWAY_DEADLINE	(2 * HZ)
 

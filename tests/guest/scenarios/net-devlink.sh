@@ -30,7 +30,7 @@ says() {
 
 # health REPORTER FIELD: of devlink health show.
 health() {
-	devlink health show "$handle" reporter "$1" | tr -s ' \n' '\n\n' | sed -n "/^$2\$/{n;p;}"
+	devlink health show "$handle" reporter "$1" | tr -s '[:space:]' '\n' | sed -n "/^$2\$/{n;p;}"
 }
 
 health_is() {
