@@ -345,7 +345,7 @@ enum nva_change {
  * @poll_usecs: likewise; RTNL
  * @xdp_prog: program of all queues, or NULL; RTNL
  * @rss_size: entries of @rss_table; RTNL
- * @rss_user: the table is the user's and survives sessions; RTNL
+ * @rss_user: the table was given to us, and if it is the user's survives sessions; RTNL
  * @rss_keyed: there is a key; RTNL
  * @rss_key: receive hash key; RTNL
  * @rss_table: channel of each hash; RTNL

@@ -225,7 +225,7 @@ static int vf_locked_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	dev->netdev_ops = &ops;
 	dev->ethtool_ops = &ethtool_ops;
 	dev->max_mtu = ETH_MAX_MTU;
-	dev->hw_features = NETIF_F_SG | NETIF_F_HW_CSUM;
+	dev->hw_features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6;
 	dev->features = dev->hw_features;
 	if (no_sharing)
 		dev->priv_flags &= ~IFF_TX_SKB_SHARING;

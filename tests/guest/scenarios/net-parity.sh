@@ -68,9 +68,14 @@ run ip link set "$nics" mtu 1400
 same "key and table after a change of MTU" "$before" "$(rss)"
 run ethtool -G "$nics" rx 1000
 same "key and table after a change of rings" "$before" "$(rss)"
+refuse ethtool -L "$nics" combined 1
+run ethtool -X "$nics" default
+spread=$(rss)
+[ "$spread" != "$before" ] || fail "the table is not the default one: $spread"
 run ethtool -L "$nics" combined 1
 eventually 10 "an echo on one channel" echoes
 run ethtool -L "$nics" combined 2
+same "key and table after one channel" "$spread" "$(rss)"
 rss | grep -q "${key%:}" || fail "not the key that was set after one channel: $(rss)"
 result rss "$(rss)"
 
