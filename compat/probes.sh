@@ -9,6 +9,11 @@ has_page_pool() {
 	has_header net/page_pool/types.h && has_line net/page_pool/types.h "$1"
 }
 
+# What devlink's core puts into the answer itself has no function for drivers any more.
+core_names_driver() {
+	! has_line net/devlink.h 'devlink_info_driver_name_put\('
+}
+
 # VMBus
 probe HAVE_HV_DRIVER_REMOVE_VOID 6.3 has_member linux/hyperv.h hv_driver 'void \(\*remove\)'
 probe HAVE_VMBUS_ALLOC_BUFFER 7.3 has_line linux/hyperv.h 'vmbus_alloc_buffer\('
@@ -44,6 +49,10 @@ probe HAVE_ETHTOOL_RSS_USER_SIZE 7.2 has_line linux/ethtool.h 'rss_indir_user_si
 probe HAVE_ETHTOOL_RXFH_FIELDS 6.17,6.12.y has_member linux/ethtool.h ethtool_ops '\(\*get_rxfh_fields\)'
 probe HAVE_ETHTOOL_RXFH_PARAM 6.8 has_line linux/ethtool.h '^struct ethtool_rxfh_param \{'
 probe HAVE_ETHTOOL_RX_RING_COUNT 6.19 has_member linux/ethtool.h ethtool_ops '\(\*get_rx_ring_count\)'
+
+# devlink
+probe HAVE_DEVLINK_DEFAULT_GRACEFUL_PERIOD 6.18 has_member net/devlink.h devlink_health_reporter_ops 'u64 default_graceful_period;'
+probe HAVE_DEVLINK_INFO_DRIVER_NAME 6.2 core_names_driver
 
 # dma-bufs, files, sysfs
 probe HAVE_BIN_ATTRIBUTE_READ_CONST 6.16 has_member linux/sysfs.h bin_attribute '\(\*read\)\(struct file \*, ?struct kobject \*, ?const struct bin_attribute'

@@ -87,14 +87,34 @@ void nva_ctl_closed(struct nva_ctl *ctl)
 	ctl->lost = NULL;
 }
 
+/**
+ * nva_lock_until() - take a lock whose holder may wait for the host
+ * @lock: lock
+ * @end: jiffies
+ *
+ * Context: process, sleeps until @end.
+ * Return: whether it was taken.
+ */
+bool nva_lock_until(struct mutex *lock, unsigned long end)
+{
+	while (!mutex_trylock(lock)) {
+		if (time_after(jiffies, end))
+			return false;
+		usleep_range(500, 1000);
+	}
+	return true;
+}
+
 /* Returns the id of a request that now waits, 0 when the channel takes none. */
-static u64 expect(struct nva_ctl *ctl, u32 request_id, u32 reply_type)
+static u64 expect(struct nva_ctl *ctl, u32 type, u32 oid, u32 request_id, u32 reply_type)
 {
 	u64 id = 0;
 
 	spin_lock_bh(&ctl->guard);
 	if (ctl->open) {
 		id = NVA_CTL_ID | ctl->last;
+		ctl->asked = type;
+		ctl->asked_oid = oid;
 		ctl->txid = id;
 		ctl->request_id = request_id;
 		ctl->reply_type = reply_type;
@@ -129,15 +149,13 @@ static bool forget(struct nva_ctl *ctl)
 }
 
 /*
- * Writes one packet; while the ring is full, data goes first and this waits. @request is the RNDIS
- * request in guest memory, or NULL for a message that is complete in itself.
+ * Writes one packet; while the ring is full, data goes first and this waits until @end. @request is
+ * the RNDIS request in guest memory, or NULL for a message that is complete in itself.
  */
 static int send(struct nva_device *dev, const union nvsp_message *message, u64 id, u16 flags,
-		const struct hv_page_buffer *request)
+		const struct hv_page_buffer *request, unsigned long end)
 {
 	struct hva_channel *hc = control_channel(dev);
-	/* a channel on which a request went unanswered is not waited for again */
-	unsigned long end = jiffies + (READ_ONCE(dev->ctl.open) ? NVA_CTL_DEADLINE : 0);
 	struct hva_batch batch;
 	int err;
 
@@ -154,14 +172,16 @@ static int send(struct nva_device *dev, const union nvsp_message *message, u64 i
 	}
 }
 
-static int wait(struct nva_device *dev, unsigned long deadline)
+/* @stop: when this is not 0 nobody wants to know any more. */
+static int wait(struct nva_device *dev, unsigned long end, const atomic_t *stop)
 {
 	struct nva_ctl *ctl = &dev->ctl;
-	unsigned long end = jiffies + deadline;
 
 	while (!wait_for_completion_timeout(&ctl->done, HZ / 10)) {
 		if (READ_ONCE(dev->chan->rescind))
 			return -ENODEV;
+		if (stop && atomic_read(stop))
+			return -ECANCELED;
 		if (time_after(jiffies, end))
 			return -ETIMEDOUT;
 	}
@@ -191,27 +211,30 @@ static void give_up(struct nva_device *dev, int err)
 int nva_ctl_notify(struct nva_device *dev, const union nvsp_message *message)
 {
 	struct nva_ctl *ctl = &dev->ctl;
+	unsigned long end;
 	int err;
 
 	mutex_lock(&ctl->lock);
-	err = send(dev, message, NVA_CTL_ID | next_request(ctl), 0, NULL);
+	/* a channel on which a request went unanswered is not waited for again */
+	end = jiffies + (READ_ONCE(ctl->open) ? NVA_CTL_DEADLINE : 0);
+	err = send(dev, message, NVA_CTL_ID | next_request(ctl), 0, NULL, end);
 	mutex_unlock(&ctl->lock);
 	return err;
 }
 
 /* Sends a message and waits for its completion; *@id is 0 when the channel takes none. */
-static int ask(struct nva_device *dev, const union nvsp_message *message, unsigned long deadline,
-	       u64 *id)
+static int ask(struct nva_device *dev, const union nvsp_message *message, unsigned long end,
+	       const atomic_t *stop, u64 *id)
 {
 	struct nva_ctl *ctl = &dev->ctl;
 	int err;
 
 	next_request(ctl);
-	*id = expect(ctl, 0, 0);
-	err = *id ? send(dev, message, *id, VMBUS_DATA_PACKET_FLAG_COMPLETION_REQUESTED, NULL) :
-		    -ENODEV;
+	*id = expect(ctl, le32_to_cpu(message->type), 0, 0, 0);
+	err = *id ? send(dev, message, *id, VMBUS_DATA_PACKET_FLAG_COMPLETION_REQUESTED, NULL,
+			 end) : -ENODEV;
 	if (!err)
-		err = wait(dev, deadline);
+		err = wait(dev, end, stop);
 	forget(ctl);
 	return err;
 }
@@ -236,7 +259,7 @@ int nva_ctl_request(struct nva_device *dev, const union nvsp_message *message, u
 	u64 id;
 
 	mutex_lock(&ctl->lock);
-	err = ask(dev, message, NVA_CTL_DEADLINE, &id);
+	err = ask(dev, message, jiffies + NVA_CTL_DEADLINE, NULL, &id);
 	if (!err) {
 		if (ctl->nvsp_length < least || le32_to_cpu(ctl->nvsp.type) != reply_type) {
 			nva_fault(dev, NVA_CTL_BAD_ANSWER);
@@ -255,23 +278,25 @@ int nva_ctl_request(struct nva_device *dev, const union nvsp_message *message, u
  * nva_ctl_confirm() - tell the host something and wait until it is done with it
  * @dev: NIC
  * @message: NVSP message, unused bytes zero
- * @deadline: jiffies to wait
+ * @end: jiffies up to which to wait, for another's request too
+ * @stop: the wait ends when this becomes other than 0; NULL for never
  *
  * That it has completed the message is all the host says, so that one completion cannot be taken
  * for another's: the session survives a host that does not.
  *
  * Context: process, sleeps.
- * Return: 0, -ENODEV when the channel was rescinded or is closed, -ETIMEDOUT, -EIO when the ring is
- * broken.
+ * Return: 0, -ENODEV when the channel was rescinded or is closed, -ETIMEDOUT, -ECANCELED by @stop,
+ * -EIO when the ring is broken.
  */
-int nva_ctl_confirm(struct nva_device *dev, const union nvsp_message *message,
-		    unsigned long deadline)
+int nva_ctl_confirm(struct nva_device *dev, const union nvsp_message *message, unsigned long end,
+		    const atomic_t *stop)
 {
 	int err;
 	u64 id;
 
-	mutex_lock(&dev->ctl.lock);
-	err = ask(dev, message, deadline, &id);
+	if (!nva_lock_until(&dev->ctl.lock, end))
+		return -ETIMEDOUT;
+	err = ask(dev, message, end, stop, &id);
 	mutex_unlock(&dev->ctl.lock);
 	return err;
 }
@@ -327,13 +352,15 @@ int nva_ctl_rndis_exchange(struct nva_device *dev)
 		.pfn = page_to_hvpfn(ctl->page),
 		.len = le32_to_cpu(request->hdr.length),
 	};
+	bool about = type == RNDIS_QUERY || type == RNDIS_SET;
 	int err;
 	u64 id;
 
-	id = expect(ctl, type == RNDIS_HALT ? 0 : ctl->last, type | RNDIS_COMPLETE);
-	err = id ? send(dev, &message, id, 0, &range) : -ENODEV;
+	id = expect(ctl, type, about ? le32_to_cpu(request->oid) : 0,
+		    type == RNDIS_HALT ? 0 : ctl->last, type | RNDIS_COMPLETE);
+	err = id ? send(dev, &message, id, 0, &range, jiffies + NVA_CTL_DEADLINE) : -ENODEV;
 	if (!err)
-		err = wait(dev, NVA_CTL_DEADLINE);
+		err = wait(dev, jiffies + NVA_CTL_DEADLINE, NULL);
 	if (forget(ctl) && id) {
 		/* the host may still read the request: a new page for the next one */
 		struct page *fresh = alloc_page(GFP_KERNEL | __GFP_ZERO);

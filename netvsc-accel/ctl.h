@@ -25,6 +25,8 @@ struct nva_device;
  * @guard: everything below, between the sender and NAPI
  * @open: the channel takes requests
  * @refused: the host completed the request with an error
+ * @asked: NVSP or RNDIS type of the last request
+ * @asked_oid: the OID that it was about, or 0
  * @txid: transaction that waits for its completion, or 0
  * @request_id: RNDIS request that waits for its reply, or 0
  * @reply_type: what type that reply must have
@@ -43,6 +45,8 @@ struct nva_ctl {
 	spinlock_t guard; /* what follows */
 	bool open;
 	bool refused;
+	u32 asked;
+	u32 asked_oid;
 	u64 txid;
 	u32 request_id;
 	u32 reply_type;
@@ -64,8 +68,9 @@ void nva_ctl_closed(struct nva_ctl *ctl);
 int nva_ctl_notify(struct nva_device *dev, const union nvsp_message *message);
 int nva_ctl_request(struct nva_device *dev, const union nvsp_message *message, u32 reply_type,
 		    union nvsp_message *reply, u32 least);
-int nva_ctl_confirm(struct nva_device *dev, const union nvsp_message *message,
-		    unsigned long deadline);
+int nva_ctl_confirm(struct nva_device *dev, const union nvsp_message *message, unsigned long end,
+		    const atomic_t *stop);
+bool nva_lock_until(struct mutex *lock, unsigned long end);
 void *nva_ctl_rndis_begin(struct nva_device *dev, u32 type, u32 length);
 int nva_ctl_rndis_exchange(struct nva_device *dev);
 void nva_ctl_rndis_end(struct nva_device *dev);

@@ -35,6 +35,7 @@
 
 #include "../compat/net_device.h"
 #include "ctl.h"
+#include "health.h"
 #include "nvsp.h"
 #include "rndis_parse.h"
 #include "stats.h"
@@ -298,6 +299,8 @@ enum nva_change {
  * @reset_work: ends the session and begins the next
  * @reset_attempts: since when it has not held, for the back-off
  * @reset_healthy: jiffies when the session came up
+ * @reset_due: a new session is to come
+ * @suspended: no session comes until the machine is awake; session_lock
  * @want_lock: @want, @want_change, @frozen and writing NVA_CHANGE_WAITED to @change
  * @want: settings asked for
  * @want_change: counts the askers
@@ -308,6 +311,8 @@ enum nva_change {
  *
  * @ctl: requests to the host
  * @version: NVSP version; session
+ * @ndis: NDIS version that the host was told; session
+ * @offload_revision: of the host's offload capabilities, 0 where it has none; session
  * @max_ranges: see struct nva_queue; session
  * @batch_max: see struct nva_queue; session
  * @batch_align: see struct nva_queue; session
@@ -344,11 +349,12 @@ enum nva_change {
  * @poll_usecs: likewise; RTNL
  * @xdp_prog: program of all queues, or NULL; RTNL
  * @rss_size: entries of @rss_table; RTNL
- * @rss_user: the table is the user's and survives sessions; RTNL
+ * @rss_user: the table was given to us, and if it is the user's survives sessions; RTNL
  * @rss_keyed: there is a key; RTNL
  * @rss_key: receive hash key; RTNL
  * @rss_table: channel of each hash; RTNL
  * @vf: see there
+ * @health: see there; NULL while nobody can be told
  * @stats: device-wide counters
  * @ring_past: ring counters of closed channels; session
  * @warned: faults logged already
@@ -379,6 +385,8 @@ struct nva_device {
 	struct delayed_work reset_work;
 	u32 reset_attempts;
 	unsigned long reset_healthy;
+	bool reset_due;
+	bool suspended;
 	spinlock_t want_lock; /* what is wanted, see above */
 	struct nva_config want;
 	u32 want_change;
@@ -390,6 +398,8 @@ struct nva_device {
 	/* what was agreed with the host */
 	struct nva_ctl ctl;
 	u32 version;
+	u32 ndis;
+	u32 offload_revision;
 	u32 max_ranges;
 	u32 batch_max;
 	u32 batch_align;
@@ -434,6 +444,7 @@ struct nva_device {
 	u32 rss_table[NDIS_RSS_TABLE_MAX];
 
 	struct nva_vf vf;
+	struct nva_health *health;
 	struct nva_device_stats stats;
 	struct hva_channel_stats ring_past;
 	DECLARE_BITMAP(warned, NVA_FAULTS);
@@ -465,6 +476,10 @@ void nva_session_start(struct nva_device *dev);
 int nva_reconfigure(struct nva_device *dev, const struct nva_config *want);
 void nva_reset(struct nva_device *dev, enum nva_fault why);
 void nva_reset_work(struct work_struct *work);
+bool nva_session_well(const struct nva_device *dev);
+void nva_session_retry(struct nva_device *dev);
+void nva_session_suspend(struct nva_device *dev);
+void nva_session_resume(struct nva_device *dev);
 
 /* channel.c: channels, their interrupt and their poll */
 int nva_queue_create(struct nva_device *dev, u32 index);

@@ -238,7 +238,7 @@ static int set_rxfh(struct net_device *ndev, struct ethtool_rxfh_param *rxfh,
 		memcpy(dev->rss_key, key, sizeof(dev->rss_key));
 	if (rxfh->indir) {
 		memcpy(dev->rss_table, table, dev->rss_size * sizeof(*table));
-		dev->rss_user = netif_is_rxfh_configured(ndev);
+		dev->rss_user = true;
 	}
 	return 0;
 }

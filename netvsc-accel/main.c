@@ -414,6 +414,9 @@ static int nva_probe(struct hv_device *hdev, const struct hv_vmbus_device_id *id
 		dev_err(&hdev->device, "interface not registered: %pe\n", ERR_PTR(err));
 		goto close;
 	}
+	err = nva_devlink_create(dev);
+	if (err)
+		netdev_warn(ndev, "devlink has no reporters: %pe\n", ERR_PTR(err));
 	netdev_info(ndev, "NVSP %u.%u, %u of %u channels\n", dev->version >> 16,
 		    dev->version & 0xffff, dev->config.channels, dev->n_channels_max);
 	return 0;
@@ -435,6 +438,7 @@ hv_remove_callback(nva_remove, hdev)
 
 	WRITE_ONCE(dev->removing, true);
 	cancel_delayed_work_sync(&dev->reset_work);
+	nva_devlink_stop(dev);
 	nva_vf_stop(dev);
 	unregister_netdev(dev->ndev);
 	cancel_work_sync(&dev->filter_work);
@@ -449,10 +453,24 @@ hv_remove_callback(nva_remove, hdev)
 	cancel_delayed_work_sync(&dev->reset_work);
 	cancel_delayed_work_sync(&dev->link_work);
 	nva_vf_destroy(dev);
+	nva_devlink_destroy(dev);
 	destroy_queues(dev);
 	nva_ctl_destroy(&dev->ctl);
 	hv_set_drvdata(hdev, NULL);
 	free_netdev(dev->ndev);
+}
+
+/* Hibernation: the host forgets everything, and gives the device anew. */
+static int nva_suspend(struct hv_device *hdev)
+{
+	nva_session_suspend(hv_get_drvdata(hdev));
+	return 0;
+}
+
+static int nva_resume(struct hv_device *hdev)
+{
+	nva_session_resume(hv_get_drvdata(hdev));
+	return 0;
 }
 
 static const struct hv_vmbus_device_id no_ids[] = {
@@ -464,6 +482,8 @@ static struct hv_driver driver = {
 	.id_table = no_ids,
 	.probe = nva_probe,
 	.remove = nva_remove,
+	.suspend = nva_suspend,
+	.resume = nva_resume,
 	.driver = {
 		.probe_type = PROBE_FORCE_SYNCHRONOUS,
 	},

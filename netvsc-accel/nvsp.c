@@ -78,8 +78,9 @@ int nva_nvsp_connect(struct nva_device *dev, u32 mtu)
 
 	message = (union nvsp_message) {};
 	message.ndis_version.type = cpu_to_le32(NVSP_SEND_NDIS_VERSION);
-	message.ndis_version.major = cpu_to_le32(6);
-	message.ndis_version.minor = cpu_to_le32(dev->version <= NVSP_VERSION_4 ? 1 : 30);
+	dev->ndis = 6 << 16 | (dev->version <= NVSP_VERSION_4 ? 1 : 30);
+	message.ndis_version.major = cpu_to_le32(dev->ndis >> 16);
+	message.ndis_version.minor = cpu_to_le32(dev->ndis & 0xffff);
 	return nva_ctl_notify(dev, &message);
 }
 

@@ -165,6 +165,7 @@ static int query_offload(struct nva_device *dev)
 	else
 		memset((u8 *)&caps + bytes, 0, sizeof(caps) - bytes);
 
+	dev->offload_revision = caps.hdr.revision;
 	dev->csum_udp4 = false;
 	dev->csum_udp6 = false;
 	ip4 = le32_to_cpu(caps.csum.ip4_tx);

@@ -20,7 +20,9 @@
  */
 void nva_rss_defaults(struct nva_device *dev, u32 channels)
 {
-	bool fits = dev->rss_user && dev->rss_size == dev->rss_entries;
+	/* the core learns of a user's table after set_rxfh(), and of its end */
+	bool fits = dev->rss_user && netif_is_rxfh_configured(dev->ndev) &&
+		    dev->rss_size == dev->rss_entries;
 	u32 i;
 
 	if (!dev->rss_keyed) {

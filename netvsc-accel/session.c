@@ -187,7 +187,7 @@ void nva_session_start(struct nva_device *dev)
 static void freeze(struct nva_device *dev, bool frozen)
 {
 	spin_lock(&dev->want_lock);
-	dev->frozen = frozen;
+	WRITE_ONCE(dev->frozen, frozen);
 	spin_unlock(&dev->want_lock);
 	if (frozen)
 		nva_tx_stop(dev);
@@ -242,8 +242,10 @@ static void try_again(struct nva_device *dev)
 {
 	u32 seconds = min(1u << min(dev->reset_attempts, 16u), BACKOFF_MAX);
 
-	dev->reset_attempts++;
+	WRITE_ONCE(dev->reset_attempts, dev->reset_attempts + 1);
+	WRITE_ONCE(dev->reset_due, true);
 	queue_delayed_work(nva_wq, &dev->reset_work, seconds * HZ);
+	nva_health_fault(dev, NVA_NO_SESSION);
 }
 
 /**
@@ -261,9 +263,11 @@ void nva_reset_work(struct work_struct *work)
 
 	mutex_lock(&dev->session_lock);
 	want = wanted(dev, &change);
-	if (READ_ONCE(dev->removing) || READ_ONCE(dev->chan->rescind))
+	if (READ_ONCE(dev->removing) || READ_ONCE(dev->chan->rescind) || dev->suspended)
 		goto out;
 	freeze(dev, true);
+	/* this is the one; a fault from now on wants another */
+	WRITE_ONCE(dev->reset_due, false);
 	/* who waits for a change sees to it himself, see nva_reconfigure() */
 	if (atomic_read(&dev->change) != NVA_CHANGE_WAITED)
 		netif_carrier_off(dev->ndev);
@@ -284,6 +288,7 @@ void nva_reset_work(struct work_struct *work)
 		netdev_err(dev->ndev, "no session with the host (%pe), trying again\n",
 			   ERR_PTR(err));
 		netif_carrier_off(dev->ndev);
+		nva_fault(dev, NVA_NO_SESSION);
 		try_again(dev);
 	} else {
 		freeze(dev, false);
@@ -292,6 +297,7 @@ void nva_reset_work(struct work_struct *work)
 out:
 	mutex_unlock(&dev->session_lock);
 	hand_over(dev, change, err);
+	nva_health_kick(dev);
 }
 
 /**
@@ -313,10 +319,67 @@ void nva_reset(struct nva_device *dev, enum nva_fault why)
 		WRITE_ONCE(dev->reset_attempts, 0);
 	else if (dev->reset_attempts)
 		seconds = min(1u << min(dev->reset_attempts - 1, 16u), BACKOFF_MAX);
+	WRITE_ONCE(dev->reset_due, true);
 	if (queue_delayed_work(nva_wq, &dev->reset_work, seconds * HZ)) {
 		WRITE_ONCE(dev->reset_attempts, dev->reset_attempts + 1);
 		atomic64_inc(&dev->stats.resets);
 	}
+	nva_health_fault(dev, why);
+}
+
+/**
+ * nva_session_well() - is there a session, and no wish for another?
+ * @dev: NIC
+ *
+ * Context: any.
+ * Return: that.
+ */
+bool nva_session_well(const struct nva_device *dev)
+{
+	return READ_ONCE(dev->session_up) && !READ_ONCE(dev->frozen) && !READ_ONCE(dev->reset_due);
+}
+
+/**
+ * nva_session_retry() - let the next attempt at a session, if one is due, be now
+ * @dev: NIC
+ *
+ * Context: process.
+ */
+void nva_session_retry(struct nva_device *dev)
+{
+	if (!nva_session_well(dev) && !READ_ONCE(dev->removing))
+		mod_delayed_work(nva_wq, &dev->reset_work, 0);
+}
+
+/**
+ * nva_session_suspend() - the machine goes to sleep, and with it the bus
+ * @dev: NIC, registered
+ *
+ * Context: process, no RTNL; user space stands still. Waits as nva_session_close().
+ */
+void nva_session_suspend(struct nva_device *dev)
+{
+	mutex_lock(&dev->session_lock);
+	dev->suspended = true;
+	freeze(dev, true);
+	netif_carrier_off(dev->ndev);
+	if (dev->session_up)
+		nva_session_close(dev);
+	mutex_unlock(&dev->session_lock);
+}
+
+/**
+ * nva_session_resume() - the machine is awake: a session may come, and does by itself
+ * @dev: NIC, suspended
+ *
+ * Context: process, no RTNL.
+ */
+void nva_session_resume(struct nva_device *dev)
+{
+	mutex_lock(&dev->session_lock);
+	dev->suspended = false;
+	mutex_unlock(&dev->session_lock);
+	mod_delayed_work(nva_wq, &dev->reset_work, 0);
 }
 
 /**

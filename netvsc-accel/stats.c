@@ -54,6 +54,7 @@ static const struct {
 	[NVA_CTL_TIMEOUT] = { "ctl_timeout", "host did not answer a request in time" },
 	[NVA_CTL_STRAY] = { "ctl_stray", "answer to a request nobody waits for" },
 	[NVA_CTL_BAD_ANSWER] = { "ctl_bad_answer", "malformed answer to a request" },
+	[NVA_NO_SESSION] = { "no_session", "no session with the host, it is tried again" },
 	[NVA_BAD_PACKET_TYPE] = { "bad_packet_type", "VMBus packet of an unknown type" },
 	[NVA_BAD_MESSAGE] = { "bad_message", "malformed or unknown NVSP message" },
 	[NVA_BAD_SEND_TABLE] = { "bad_send_table", "malformed send indirection table" },
@@ -87,6 +88,18 @@ void nva_fault(struct nva_device *dev, enum nva_fault why)
 	if (!test_and_set_bit(why, dev->warned) && net_ratelimit())
 		netdev_warn(dev->ndev, "%s (counted as %s, logged once)\n", fault[why].text,
 			    fault[why].name);
+}
+
+/**
+ * nva_fault_text() - what went wrong, in words
+ * @why: cause, or NVA_FAULTS for none
+ *
+ * Context: any.
+ * Return: them.
+ */
+const char *nva_fault_text(enum nva_fault why)
+{
+	return why < NVA_FAULTS ? fault[why].text : "none";
 }
 
 /**

@@ -128,6 +128,7 @@ enum nva_fault {
 	NVA_CTL_TIMEOUT,
 	NVA_CTL_STRAY,
 	NVA_CTL_BAD_ANSWER,
+	NVA_NO_SESSION,
 	NVA_BAD_PACKET_TYPE,
 	NVA_BAD_MESSAGE,
 	NVA_BAD_SEND_TABLE,
@@ -156,6 +157,7 @@ struct nva_device_stats {
 };
 
 void nva_fault(struct nva_device *dev, enum nva_fault why);
+const char *nva_fault_text(enum nva_fault why);
 void nva_stats_init(struct nva_device *dev);
 void nva_stats_keep(struct nva_device *dev, struct hva_channel_stats *ring);
 void nva_stats64(struct nva_device *dev, struct rtnl_link_stats64 *sum);

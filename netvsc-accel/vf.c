@@ -197,6 +197,10 @@ static void unjoin(struct nva_device *dev, struct net_device *vf)
 	struct nva_vf *v = &dev->vf;
 
 	nva_vf_leave(dev, NVA_VF_BY_DOWN);
+	/* nobody asks for it any more */
+	if (READ_ONCE(dev->vf.unanswered) == NVA_VF_IN_UNANSWERED)
+		WRITE_ONCE(dev->vf.unanswered, NVA_VF_ALL_ANSWERED);
+	nva_health_kick(dev);
 	nva_vf_unsettle(dev, vf);
 	netdev_rx_handler_unregister(vf);
 	netdev_upper_dev_unlink(vf, dev->ndev);
@@ -291,6 +295,13 @@ static bool settled(struct nva_device *dev, struct net_device *vf)
 	return true;
 }
 
+/* Tells the host to deliver to the synthetic path; again later when it does not answer. */
+static void move_out(struct nva_device *dev)
+{
+	if (nva_vf_ask(dev, false, SWITCH_DEADLINE) == -ETIMEDOUT && !READ_ONCE(dev->removing))
+		mod_delayed_work(nva_wq, &dev->vf.work, SWITCH_RETRY);
+}
+
 static void move_in(struct nva_device *dev, u32 epoch)
 {
 	unsigned long wait = nva_vf_held(dev);
@@ -315,7 +326,7 @@ static void move_in(struct nva_device *dev, u32 epoch)
 	if (done)
 		return;
 	nva_vf_ask(dev, false, SWITCH_DEADLINE);
-	if (err)
+	if (err && err != -ECANCELED)
 		nva_vf_hold(dev, SWITCH_RETRY);
 	nva_vf_kick(dev);
 }
@@ -336,6 +347,9 @@ static void vf_work(struct work_struct *work)
 		judge(dev);
 	if (!vf || READ_ONCE(dev->removing) || !settled(dev, vf)) {
 		rtnl_unlock();
+		/* it went before the host confirmed */
+		if (!vf && READ_ONCE(v->host_on))
+			move_out(dev);
 		return;
 	}
 	epoch = epoch_of(v);
@@ -345,7 +359,7 @@ static void vf_work(struct work_struct *work)
 	rtnl_unlock();
 
 	if (why != NVA_VF_CAUSES)
-		nva_vf_ask(dev, false, SWITCH_DEADLINE);
+		move_out(dev);
 	else if (!READ_ONCE(v->on))
 		move_in(dev, epoch);
 }
@@ -390,6 +404,31 @@ void nva_vf_session_ended(struct nva_device *dev)
 	nva_vf_leave(dev, NVA_VF_BY_SESSION);
 	WRITE_ONCE(dev->vf.allocated, false);
 	WRITE_ONCE(dev->vf.host_on, false);
+	WRITE_ONCE(dev->vf.unanswered, NVA_VF_ALL_ANSWERED);
+}
+
+/**
+ * nva_vf_well() - has the host confirmed what it was asked about the data path?
+ * @dev: NIC
+ *
+ * Context: any.
+ * Return: true unless a request matters still that it did not.
+ */
+bool nva_vf_well(const struct nva_device *dev)
+{
+	return READ_ONCE(dev->vf.unanswered) == NVA_VF_ALL_ANSWERED;
+}
+
+/**
+ * nva_vf_retry() - ask the host now, not when it is due
+ * @dev: NIC
+ *
+ * Context: process.
+ */
+void nva_vf_retry(struct nva_device *dev)
+{
+	nva_vf_at_once(dev);
+	nva_vf_kick(dev);
 }
 
 /**

@@ -18,7 +18,10 @@
 
 /* What nva_vf_select_queue() returns while packets do not go over the VF. */
 #define NVA_VF_NO_QUEUE		0xffffu
-/* How long the end of a VF that still works waits for the host. */
+/*
+ * How long the end of a VF that still works waits for the host, under RTNL: real ones confirm
+ * within milliseconds. One that does not is asked again later, without RTNL.
+ */
 #define NVA_VF_AWAY_DEADLINE	(2 * HZ)
 
 struct netdev_bpf;
@@ -37,6 +40,13 @@ enum nva_vf_cause {
 	NVA_VF_BY_SESSION,	/* the session with the host ended */
 	NVA_VF_BY_SETTING,	/* it cannot do what the NIC is set to */
 	NVA_VF_CAUSES,
+};
+
+/* Which request for the data path went without an answer, and matters still. */
+enum nva_vf_unanswered {
+	NVA_VF_ALL_ANSWERED,
+	NVA_VF_IN_UNANSWERED,
+	NVA_VF_OUT_UNANSWERED,
 };
 
 /**
@@ -86,8 +96,11 @@ struct nva_vf_settings;
  * @allocated: the host has a VF for this NIC; NAPI
  * @serial: number of its slot; NAPI
  *
- * @switch_lock: one request for the data path at a time; @host_on
+ * @switch_lock: one request for the data path at a time; @host_on, @unanswered
+ * @leaving: those who want the host to deliver to the synthetic path, for whom a request for the
+ * VF does not wait any longer
  * @host_on: the host may deliver to the VF
+ * @unanswered: the last request of which kind the host did not confirm
  *
  * @lock: what follows, and moving queues to the VF and away
  * @epoch: counts what makes the answer to an older request for the data path stale
@@ -136,7 +149,9 @@ struct nva_vf {
 
 	/* the host's side of the path */
 	struct mutex switch_lock; /* one request at a time */
+	atomic_t leaving;
 	bool host_on;
+	enum nva_vf_unanswered unanswered;
 
 	/* our side, and its history */
 	spinlock_t lock; /* what follows */
@@ -172,6 +187,8 @@ void nva_vf_nic_up(struct nva_device *dev);
 void nva_vf_nic_down(struct nva_device *dev);
 enum nva_vf_cause nva_vf_obstacle(struct nva_device *dev, const struct net_device *vf);
 struct net_device *nva_vf_get(const struct nva_device *dev);
+bool nva_vf_well(const struct nva_device *dev);
+void nva_vf_retry(struct nva_device *dev);
 
 /* vf_path.c: packets, and which way they go */
 bool nva_vf_usable(const struct net_device *vf);
@@ -187,6 +204,7 @@ void nva_vf_away(struct nva_device *dev, struct net_device *vf, enum nva_vf_caus
 int nva_vf_ask(struct nva_device *dev, bool vf, unsigned long deadline);
 void nva_vf_hold(struct nva_device *dev, unsigned long delay);
 unsigned long nva_vf_held(struct nva_device *dev);
+void nva_vf_at_once(struct nva_device *dev);
 
 /* vf_settings.c: what NIC and VF are set to */
 void nva_vf_settle(struct nva_device *dev, struct net_device *vf);

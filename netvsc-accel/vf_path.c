@@ -464,6 +464,9 @@ unsigned long nva_vf_held(struct nva_device *dev)
  * @vf: the VF, or the synthetic one
  * @deadline: jiffies to wait for its confirmation
  *
+ * The synthetic path is not waited for longer than @deadline whatever else is asked: a request for
+ * the VF gives way to it.
+ *
  * Context: process, sleeps.
  * Return: 0, else as nva_ctl_confirm().
  */
@@ -475,21 +478,51 @@ int nva_vf_ask(struct nva_device *dev, bool vf, unsigned long deadline)
 			.active = cpu_to_le32(vf ? NVSP_PATH_VF : NVSP_PATH_SYNTHETIC),
 		},
 	};
+	enum nva_vf_unanswered kind = vf ? NVA_VF_IN_UNANSWERED : NVA_VF_OUT_UNANSWERED;
+	unsigned long end = jiffies + deadline;
 	struct nva_vf *v = &dev->vf;
 	int err = 0;
 
-	mutex_lock(&v->switch_lock);
-	if (vf || READ_ONCE(v->host_on)) {
-		/* also when the answer is lost the host may have switched */
-		WRITE_ONCE(v->host_on, true);
-		err = nva_ctl_confirm(dev, &message, deadline);
-		if (!err)
-			WRITE_ONCE(v->host_on, vf);
-		else if (err == -ETIMEDOUT)
-			nva_fault(dev, NVA_VF_UNANSWERED);
+	if (!vf)
+		atomic_inc(&v->leaving);
+	if (!nva_lock_until(&v->switch_lock, end)) {
+		err = -ETIMEDOUT;
+	} else {
+		if (vf || READ_ONCE(v->host_on)) {
+			/* also when the answer is lost the host may have switched */
+			WRITE_ONCE(v->host_on, true);
+			err = nva_ctl_confirm(dev, &message, end, vf ? &v->leaving : NULL);
+			if (!err)
+				WRITE_ONCE(v->host_on, vf);
+		}
+		if (err == -ETIMEDOUT)
+			WRITE_ONCE(v->unanswered, kind);
+		else if (!err && (vf || v->unanswered == kind))
+			WRITE_ONCE(v->unanswered, NVA_VF_ALL_ANSWERED);
+		mutex_unlock(&v->switch_lock);
 	}
-	mutex_unlock(&v->switch_lock);
+	if (!vf)
+		atomic_dec(&v->leaving);
+	if (err == -ETIMEDOUT) {
+		nva_fault(dev, NVA_VF_UNANSWERED);
+		nva_health_fault(dev, NVA_VF_UNANSWERED);
+	} else if (!err) {
+		nva_health_kick(dev);
+	}
 	return err;
+}
+
+/**
+ * nva_vf_at_once() - let the path return as soon as it can
+ * @dev: NIC
+ *
+ * Context: process.
+ */
+void nva_vf_at_once(struct nva_device *dev)
+{
+	spin_lock_bh(&dev->vf.lock);
+	dev->vf.waiting = false;
+	spin_unlock_bh(&dev->vf.lock);
 }
 
 static bool busy(const struct net_device *vf)
@@ -534,7 +567,10 @@ static void drain(struct nva_device *dev, const struct net_device *vf)
  *
  * Packets go the other way first, then the host delivers there, then the VF's rings run empty.
  *
- * Context: process, RTNL, sleeps up to NVA_VF_AWAY_DEADLINE and what the request before takes.
+ * A host that does not confirm in time is told again later: by then packets that it still delivers
+ * to the VF are lost, which waiting longer would not change.
+ *
+ * Context: process, RTNL, sleeps up to NVA_VF_AWAY_DEADLINE and DRAIN_DEADLINE.
  */
 void nva_vf_away(struct nva_device *dev, struct net_device *vf, enum nva_vf_cause why)
 {
@@ -542,6 +578,8 @@ void nva_vf_away(struct nva_device *dev, struct net_device *vf, enum nva_vf_caus
 
 	if (!was && !READ_ONCE(dev->vf.host_on))
 		return;
-	if (!nva_vf_ask(dev, false, NVA_VF_AWAY_DEADLINE) && was)
+	if (nva_vf_ask(dev, false, NVA_VF_AWAY_DEADLINE))
+		nva_vf_kick(dev);
+	else if (was)
 		drain(dev, vf);
 }

@@ -33,6 +33,14 @@ static bool no_xdp;
 module_param(no_xdp, bool, 0444);
 MODULE_PARM_DESC(no_xdp, "take no XDP programs");
 
+static bool no_sharing;
+module_param(no_sharing, bool, 0444);
+MODULE_PARM_DESC(no_sharing, "take no packets that their sender sends again");
+
+static int shared;
+module_param(shared, int, 0644);
+MODULE_PARM_DESC(shared, "such packets that came");
+
 static int unlocked;
 module_param(unlocked, int, 0444);
 MODULE_PARM_DESC(unlocked, "operations that came without the lock");
@@ -68,6 +76,8 @@ static int vf_locked_stop(struct net_device *dev)
 
 static netdev_tx_t vf_locked_xmit(struct sk_buff *skb, struct net_device *dev)
 {
+	if (skb_shared(skb))
+		WRITE_ONCE(shared, READ_ONCE(shared) + 1);
 	dev_lstats_add(dev, skb->len);
 	dev_kfree_skb_any(skb);
 	return NETDEV_TX_OK;
@@ -215,8 +225,10 @@ static int vf_locked_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	dev->netdev_ops = &ops;
 	dev->ethtool_ops = &ethtool_ops;
 	dev->max_mtu = ETH_MAX_MTU;
-	dev->hw_features = NETIF_F_SG | NETIF_F_HW_CSUM;
+	dev->hw_features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6;
 	dev->features = dev->hw_features;
+	if (no_sharing)
+		dev->priv_flags &= ~IFF_TX_SKB_SHARING;
 	want_lock(dev);
 	eth_hw_addr_set(dev, address);
 	SET_NETDEV_DEV(dev, &pdev->dev);

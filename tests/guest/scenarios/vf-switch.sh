@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154,SC2153
 # The data path moves to the VF and back amid numbered traffic: nothing is lost, and how long it takes.
-#: cpus=2 deadline=600 guest=modules guest=bench
+#: cpus=2 deadline=3000 guest=modules guest=bench
 #: SWITCHES=20 RATE=500 SIZE=400 QUIET=5
 #: --net netvsc,id=net0,queues=@CPUS@,backend=echo
 #: --vf virtio,id=vf0,nic=net0,serial=9,delay=100
