@@ -30,7 +30,7 @@ release = $(or $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(utsrelease)' 2>
 # that clang built wants the whole of LLVM.
 config = $(KDIR)/include/config/auto.conf
 llvm = $(if $(LLVM),,$(shell ! grep -qs '^CONFIG_CC_IS_CLANG=y' '$(config)' || echo LLVM=1))
-compiler-missing = compiler=$$(sed -n 's/^CONFIG_CC_VERSION_TEXT="*\([^ "]*\).*/\1/p' '$(config)'); \
+compiler-missing = compiler=$$(sed -n 's/^CONFIG_CC_VERSION_TEXT="*\([^ "]*\).*/\1/p' '$(config)' 2>/dev/null); \
 	command -v "$${compiler:-make}" >/dev/null || echo "hvaccel: kernel $(release) was built with" \
 		"$$compiler, which is not installed" >&2
 
@@ -134,6 +134,8 @@ deb: dist ## make Debian packages of the command and for DKMS in build/deb
 # What is made of built modules. The time in them is the last commit's, where there is one.
 epoch = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null))
 signing = $(if $(KEY),--key '$(KEY)' --cert '$(CERT)')
+# COMMAND $(call into,FILE): its output, and no FILE when it fails.
+into = >'$(1).new' || { rm -f '$(1).new' '$(1)'; exit 1; }; mv '$(1).new' '$(1)'
 
 .PHONY: sysext
 sysext: modules ## make a system extension for KVER in build/sysext; KEY= CERT= sign, FORMAT=erofs
@@ -152,14 +154,19 @@ azurelinux: ## make the files for Azure Linux's own builds in build/azurelinux
 
 .PHONY: sbom
 sbom: dist ## make the SPDX bill of materials of the tarball in build/dist, and its sum
-	packaging/sbom 'build/dist/$(package)-$(version).tar.gz' >'build/dist/$(package)-$(version).spdx.json'
+	packaging/sbom 'build/dist/$(package)-$(version).tar.gz' \
+		$(call into,build/dist/$(package)-$(version).spdx.json)
 	cd build/dist && sha256sum $(package)-$(version).* >SHA256SUMS
 
 .PHONY: provenance
 provenance: modules ## state how the modules for KVER were made, in build/provenance.json
 	rm -rf build/provenance && packaging/modules stage --plain --kdir '$(KDIR)' --to build/provenance
 	SOURCE_DATE_EPOCH='$(epoch)' packaging/provenance --kdir '$(KDIR)' --dir build/provenance \
-		>build/provenance.json
+		$(call into,build/provenance.json)
+
+.PHONY: checksums
+checksums: ## write the sums of all that was made in build to build/SHA256SUMS
+	@packaging/checksums build
 
 .PHONY: sign
 sign: ## sign the modules that were built for KVER with KEY= CERT=, where they are

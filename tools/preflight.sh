@@ -182,10 +182,12 @@ fi
 
 # Its signatures, and whether they matter.
 enforced=
+cmdline=/proc/cmdline
+[ -z "$root" ] || cmdline=
 if grep -qs '^CONFIG_MODULE_SIG_FORCE=y' "$root/boot/config-$kernel" "$directory/config"; then
 	enforced="the kernel's configuration"
 elif grep -Eqs '(^|[ "])module\.sig_enforce(=[1yY]|[ "]|$)' "$root/etc/kernel/cmdline" \
-	"$root/etc/default/grub" "${root:-/proc/cmdline}"; then
+	"$root/etc/default/grub" ${cmdline:+"$cmdline"}; then
 	enforced="module.sig_enforce"
 elif [ -z "$root" ]; then
 	for variable in /sys/firmware/efi/efivars/SecureBoot-*; do
@@ -215,18 +217,41 @@ while read -r name file; do
 	fi
 done <"$work/builds"
 
-# A copy in the initramfs is the one that is loaded.
+# A copy in the initramfs is the one that is loaded. A unified kernel image has it in a section of its
+# own; kernel-install has either below the machine's name, too.
 for image in "$root/boot/initrd.img-$kernel" "$root/boot/initramfs-$kernel.img" \
-	"$root/boot/initrd-$kernel"; do
+	"$root/boot/initrd-$kernel" "$directory/initrd" "$directory"/*.efi \
+	"$root"/boot/*/"$kernel/initrd" "$root"/efi/*/"$kernel/initrd" "$root"/boot/efi/*/"$kernel/initrd" \
+	"$root"/boot/EFI/Linux/"$kernel".efi "$root"/boot/EFI/Linux/*-"$kernel".efi \
+	"$root"/boot/EFI/Linux/*-"$kernel"+[0-9]*.efi "$root"/efi/EFI/Linux/"$kernel".efi \
+	"$root"/efi/EFI/Linux/*-"$kernel".efi "$root"/efi/EFI/Linux/*-"$kernel"+[0-9]*.efi \
+	"$root"/boot/efi/EFI/Linux/"$kernel".efi "$root"/boot/efi/EFI/Linux/*-"$kernel".efi \
+	"$root"/boot/efi/EFI/Linux/*-"$kernel"+[0-9]*.efi; do
 	[ -f "$image" ] || continue
+	rm -rf "$work/initramfs"
 	mkdir -p "$work/initramfs"
+	packed=$image
+	case $image in
+	*.efi)
+		command -v objcopy >/dev/null || {
+			tell initramfs "$image: not looked at: objcopy is not here (binutils)"
+			continue
+		}
+		packed=$work/initrd
+		rm -f "$packed"
+		objcopy --dump-section .initrd="$packed" "$image" "$work/rest" 2>/dev/null || {
+			tell initramfs "$image has no section for one"
+			continue
+		}
+		;;
+	esac
 	if command -v unmkinitramfs >/dev/null; then
-		unmkinitramfs "$image" "$work/initramfs" >/dev/null 2>&1 || die "cannot unpack $image"
+		unmkinitramfs "$packed" "$work/initramfs" >/dev/null 2>&1 || die "cannot unpack $image"
 	elif command -v lsinitrd >/dev/null; then
-		(cd "$work/initramfs" && lsinitrd --unpack "$image" >/dev/null 2>&1) ||
+		(cd "$work/initramfs" && lsinitrd --unpack "$packed" >/dev/null 2>&1) ||
 			die "cannot unpack $image"
 	else
-		tell initramfs "not looked at: neither unmkinitramfs nor lsinitrd is here"
+		tell initramfs "$image: not looked at: neither unmkinitramfs nor lsinitrd is here"
 		continue
 	fi
 	held=
@@ -235,16 +260,25 @@ for image in "$root/boot/initrd.img-$kernel" "$root/boot/initramfs-$kernel.img" 
 		wanted=$(field srcversion "$plain")
 		find "$work/initramfs" -name "$name.ko*" >"$work/copies"
 		while read -r copy; do
-			held=yes
+			[ -n "$held" ] || held="this build"
 			plain "$copy"
 			{ [ "$(field srcversion "$plain")" = "$wanted" ] && made_for "$kernel" "$copy"; } ||
-				fault 15 initramfs "$image holds another build of $name: make it anew"
+				{
+					fault 15 initramfs "$image holds another build of $name: make it anew"
+					held="another build"
+				}
 		done <"$work/copies"
 	done <"$work/builds"
-	[ -n "$held" ] || tell initramfs "$image holds none, none is needed"
+	tell initramfs "$image holds ${held:-none, none is needed}"
 done
 
-# The NICs, and who has each after the boot: hvaccel switch leaves a rule of udev's. Nothing here fails.
+# The NICs, and who has each after the boot: hvaccel switch leaves a rule of udev's, and where the driver
+# cannot be loaded then, it gives the NIC back. Nothing here fails.
+given=hv_netvsc_accel
+case $status in
+0 | 15) ;;
+*) given="hv_netvsc, though it is given to hv_netvsc_accel" ;;
+esac
 grep -ls hv_netvsc_accel "$root"/etc/udev/rules.d/*.rules >"$work/rules" || :
 if [ -z "$root" ]; then
 	for device in /sys/bus/vmbus/devices/*; do
@@ -253,7 +287,7 @@ if [ -z "$root" ]; then
 		interface=$(ls "$device/net" 2>/dev/null || :)
 		driver=$(readlink "$device/driver" || :)
 		later=hv_netvsc
-		! xargs -r grep -ls "${device##*/}" <"$work/rules" | grep -q . || later=hv_netvsc_accel
+		! xargs -r grep -ls "${device##*/}" <"$work/rules" | grep -q . || later=$given
 		tell nic "${interface:-${device##*/}}: now ${driver##*/}, after a boot $later"
 	done
 else

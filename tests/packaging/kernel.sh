@@ -35,7 +35,7 @@ source_tree() {
 	# shellcheck disable=SC2046
 	(cd "$top" && git ls-files --cached --others --exclude-standard -- \
 		$(make -s --no-print-directory distfiles) | while read -r file; do
-		[ ! -f "$file" ] || printf '%s\n' "$file"
+		[ ! -e "$file" ] || printf '%s\n' "$file"
 	done | tar -cf - --no-recursion -T -) | tar -C "$1" -xf -
 }
 

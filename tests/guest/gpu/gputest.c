@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * gputest COMMAND PROVIDER CLIENT, with COMMAND one of cases, races N, fuzz N SEED, removal READY,
- * refusal NAME, probe OFFSET LENGTH, put FILE, get FILE: /dev/gpupt/PROVIDER, and the engine behind
- * /dev/labdma/CLIENT as its importer. Cases print one line each and end at the first that fails. put
- * and get copy the first 64 KiB of the memory out of a file and into one.
+ * refusal NAME, probe OFFSET LENGTH, put FILE, get FILE: /dev/gpupt/PROVIDER, and the engine
+ * behind /dev/labdma/CLIENT as its importer. Cases print one line each and end at the first that
+ * fails. put and get copy the first 64 KiB of the memory out of a file and into one.
  */
 #include "gputest.h"
 

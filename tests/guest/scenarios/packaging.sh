@@ -69,16 +69,34 @@ for file in /usr/lib/modules/"$release"/extra/hvaccel/*.ko; do
 done
 /usr/lib/hvaccel/load || fail "a second time it fails"
 
-# It is the driver, and drives.
+# It is the driver, and drives: handed over by the command, which leaves a rule, and then by udev alone,
+# as at the next boot.
+driver_is() {
+	[ "$(basename "$(readlink "$vmbus_devices/$device/driver")")" = "$1" ] &&
+		[ -d "$vmbus_devices/$device/net" ]
+}
 bus_up
 eventually 10 "the offered NIC" vmbus_nics_are 1
 device=$(vmbus_nics)
-echo hv_netvsc_accel >"$vmbus_devices/$device/driver_override"
-[ ! -e "$vmbus_devices/$device/driver" ] || echo "$device" >"$vmbus_devices/$device/driver/unbind"
-echo "$device" >/sys/bus/vmbus/drivers_probe
-eventually 10 "an interface of hv_netvsc_accel" test -d "$vmbus_devices/$device/net"
+rule=/etc/udev/rules.d/70-hvaccel-$device.rules
+eventually 10 "an interface of hv_netvsc" driver_is hv_netvsc
+nic=$(ls "$vmbus_devices/$device/net")
+run ip link set "$nic" up
+run hvaccel switch "$nic" accel --confirm 0
+eventually 10 "an interface of hv_netvsc_accel" driver_is hv_netvsc_accel
+[ -s "$rule" ] || fail "the choice is not kept"
+echo "$device" >"$vmbus_devices/$device/driver/unbind"
+echo >"$vmbus_devices/$device/driver_override"
+echo "$device" >/sys/bus/vmbus/drivers/hv_netvsc/bind
+eventually 10 "hv_netvsc again" driver_is hv_netvsc
+run udevadm control --reload
+run udevadm trigger --action=add "$vmbus_devices/$device"
+eventually 20 "hv_netvsc_accel by udev's rule" driver_is hv_netvsc_accel
 result driver "$(basename "$(readlink "$vmbus_devices/$device/driver")")"
 
+# What a removal of the command does to its choice.
+sh /lab/removed 0
+[ ! -e "$rule" ] || fail "the rule is there after the removal"
 echo "$device" >"$vmbus_devices/$device/driver/unbind"
 systemd-sysext unmerge || fail "cannot unmerge"
 [ ! -e "/usr/lib/modules/$release/extra/hvaccel" ] || fail "the extension is still there"
