@@ -12,6 +12,7 @@ images() {
 	dmesg | grep -c 'hibernation: Image created'
 }
 
+grep -qw disk /sys/power/state 2>/dev/null || skip "this kernel does not hibernate"
 driver_load
 run ip link set "$nics" up
 ip addr replace 10.68.0.2/16 dev "$nics"
