@@ -5,19 +5,30 @@
 #: --net @nic@,id=net0,queues=@CPUS@,backend=tap:ifname=lab0
 
 folder=/sys/kernel/debug/hv_vmbus_accel/latency
+table=/tmp/channels
+
+# snapshot: what is there now, into $table; nothing is measured meanwhile, or a packet that comes
+# between a sum and its parts would tell them apart.
+snapshot() {
+	enabled=$(cat "$folder/enable")
+	echo 0 >"$folder/enable"
+	sleep 0.2
+	cat "$folder/channels" >"$table"
+	echo "$enabled" >"$folder/enable"
+}
 
 # metric NAME FIELD: of all channels of $device together.
 metric() {
 	awk -v device="$device" -v name="$1" -v field="$2" '
 		$1 == device && $5 == name { sum += $field }
-		END { print sum + 0 }' "$folder/channels"
+		END { print sum + 0 }' "$table"
 }
 
 # buckets NAME: what its buckets hold together.
 buckets() {
 	awk -v device="$device" -v name="$1" '$1 == device && $5 == name {
 		for (i = 9; i <= NF; i++) { split($i, b, ":"); sum += b[2] }
-	} END { print sum + 0 }' "$folder/channels"
+	} END { print sum + 0 }' "$table"
 }
 
 traffic() {
@@ -36,6 +47,7 @@ run sh -c "echo 1 >$folder/enable"
 run sh -c "echo 1 >$folder/enable"
 refuse sh -c "echo 2 >$folder/enable"
 traffic
+snapshot
 for each in gap_ns in_bytes out_bytes; do
 	at_least "$each of hv_netvsc" 40 "$(metric "$each" 6)"
 	same "buckets of $each" "$(metric "$each" 6)" "$(buckets "$each")"
@@ -49,6 +61,7 @@ address "$nics"
 run sh -c "echo 1 >$folder/reset"
 same "enabled after a reset" 1 "$(cat "$folder/enable")"
 traffic
+snapshot
 for each in wait_ns run_ns batch_packets; do
 	at_least "$each of hv_netvsc_accel" 40 "$(metric "$each" 6)"
 	same "buckets of $each" "$(metric "$each" 6)" "$(buckets "$each")"
@@ -56,8 +69,10 @@ done
 # each ping is a packet from the host and a completion of what was sent
 at_least "packets that were read" 100 "$(metric batch_packets 7)"
 run sh -c "echo 0 >$folder/enable"
+snapshot
 before=$(metric batch_packets 6)
 traffic
+snapshot
 same "batches after it was switched off" "$before" "$(metric batch_packets 6)"
 run sh -c "echo 1 >$folder/reset"
 same "lines after a reset" 1 "$(grep -c . "$folder/channels")"
