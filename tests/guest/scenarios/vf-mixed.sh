@@ -24,9 +24,9 @@ own_vfs() {
 	for each in net0 net1; do
 		eventually 30 "switch of $each to its VF" receives "$each" vf
 	done
-	same_address "$ours"
+	same_address "$mine"
 	same_address "$theirs"
-	run ping -q -c 5 -i 0.01 -W 2 -I "$ours" 10.68.0.1
+	run ping -q -c 5 -i 0.01 -W 2 -I "$mine" 10.68.0.1
 	run ping -q -c 5 -i 0.01 -W 2 -I "$theirs" 10.69.0.1
 }
 
@@ -36,32 +36,32 @@ theirs=${nics#* }
 insert_ours hv_netvsc_accel
 first=$(device_of "${nics% *}")
 driver_give "$first" hv_netvsc_accel
-ours=$(ls "$vmbus_devices/$first/net")
+mine=$(ls "$vmbus_devices/$first/net")
 vf_drivers
-run ip link set "$ours" up
+run ip link set "$mine" up
 run ip link set "$theirs" up
-ip addr replace 10.68.0.2/24 dev "$ours"
+ip addr replace 10.68.0.2/24 dev "$mine"
 ip addr replace 10.69.0.2/24 dev "$theirs"
 own_vfs
 
 host vf0 remove
-eventually 30 "removal of our VF" has_no_vf "$ours"
+eventually 30 "removal of our VF" has_no_vf "$mine"
 host vf1 remove
 eventually 30 "removal of their VF" has_no_vf "$theirs"
 host vf1 add
 eventually 30 "their VF" has_vf "$theirs"
-has_no_vf "$ours" || fail "$ours has taken the VF of $theirs"
+has_no_vf "$mine" || fail "$mine has taken the VF of $theirs"
 host vf0 add
 own_vfs
 
 # The other one's driver goes and comes back: it finds the VF that is there.
 driver_give "$first" hv_netvsc
-ours=$(ls "$vmbus_devices/$first/net")
-run ip link set "$ours" up
-ip addr replace 10.68.0.2/24 dev "$ours"
+mine=$(ls "$vmbus_devices/$first/net")
+run ip link set "$mine" up
+ip addr replace 10.68.0.2/24 dev "$mine"
 own_vfs
 driver_give "$first" hv_netvsc_accel
-ours=$(ls "$vmbus_devices/$first/net")
-run ip link set "$ours" up
-ip addr replace 10.68.0.2/24 dev "$ours"
+mine=$(ls "$vmbus_devices/$first/net")
+run ip link set "$mine" up
+ip addr replace 10.68.0.2/24 dev "$mine"
 own_vfs
