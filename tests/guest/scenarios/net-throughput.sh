@@ -48,6 +48,9 @@ done
 first=${DRIVERS%%,*} second=${DRIVERS##*,}
 [ "$first" != "$second" ] || exit 0
 for direction in $directions; do
+	for DRIVER in $first $second; do
+		result "$DRIVER.${direction}_mbit" "$(median "/tmp/$DRIVER.$direction")"
+	done
 	percent=$(echo "$(median "/tmp/$second.$direction") $(median "/tmp/$first.$direction")" |
 		awk '{ print int(100 * $1 / $2) }')
 	result "$direction.percent" "$percent"
