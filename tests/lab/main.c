@@ -208,26 +208,6 @@ static bool tear_down(const struct ending *end)
 	return true;
 }
 
-/*
- * KVM patches the kernel's text when the first VM comes and the last one goes (static keys, one of
- * them in the scheduler), and when a processor's APIC is first off and then on. An emulator that
- * translates on several threads may go on executing the breakpoint such patching puts there for a
- * moment: QEMU 7.2 does, and the first level dies. A VM with one processor that never runs
- * keeps all of these keys as they are.
- */
-static int hold(void)
-{
-	sigset_t set;
-
-	vm_create(&vm, &options);
-	vcpu_create_all(&vm);
-	log_info("holding KVM");
-	sigemptyset(&set);
-	while (sigsuspend(&set))
-		;
-	return EXIT_PASS;
-}
-
 int main(int argc, char **argv)
 {
 	const struct ending *end;
@@ -237,8 +217,6 @@ int main(int argc, char **argv)
 	int status;
 
 	options_parse(&options, argc, argv);
-	if (options.hold)
-		return hold();
 	set = block_signals();
 	build();
 	start();

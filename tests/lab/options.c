@@ -134,7 +134,7 @@ enum {
 	OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_CPUS, OPT_NUMA, OPT_MEM, OPT_IO_THREADS,
 	OPT_IO_DELAY, OPT_IO_RATE, OPT_CPU, OPT_VMBUS_MAX, OPT_FAULTS, OPT_LIST_FAULTS,
 	OPT_DEADLINE, OPT_ON_PANIC, OPT_RESULTS, OPT_CONSOLE, OPT_SYMBOLS, OPT_PROFILE, OPT_GDB,
-	OPT_HOLD, OPT_TSC, OPT_VERBOSE, OPT_HELP, OPT_COUNT,
+	OPT_TSC, OPT_VERBOSE, OPT_HELP, OPT_COUNT,
 };
 
 static const struct {
@@ -167,7 +167,6 @@ static const struct {
 			  "let the guest order profiles, HZ samples a second, 1 to 100000" },
 	[OPT_GDB] = { "gdb", "[ADDRESS:]PORT|DEVICE[,wait]",
 		      "serve gdb; wait: before the first instruction" },
-	[OPT_HOLD] = { "hold", NULL, "run nothing, but keep KVM in use until killed" },
 	[OPT_TSC] = { "tsc", NULL, "print this host's TSC frequency in kHz, and exit" },
 	[OPT_VERBOSE] = { "verbose", NULL, "say more on stderr" },
 	[OPT_HELP] = { "help", NULL, "print this and exit" },
@@ -264,9 +263,6 @@ static void set(struct options *opt, unsigned int which, const char *value)
 	case OPT_GDB:
 		set_gdb(opt, value);
 		break;
-	case OPT_HOLD:
-		opt->hold = true;
-		break;
 	case OPT_TSC:
 		printf("%" PRIu64 "\n", hyperv_measure_tsc());
 		exit(EXIT_PASS);
@@ -333,12 +329,6 @@ void options_parse(struct options *opt, int argc, char **argv)
 	};
 	for (int i = 1; i < argc;)
 		i += parse_one(opt, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
-	if (opt->hold) {
-		if (argc > 2)
-			log_fatal(EXIT_USAGE, "--hold goes with no other option");
-		opt->mem_size = MEM_MIN_MIB * MIB;
-		return;
-	}
 	if (!opt->kernel)
 		log_fatal(EXIT_USAGE, "--kernel is needed; --help lists the options");
 	if (opt->n_nodes > opt->n_vcpus)

@@ -67,7 +67,6 @@ struct options {
 	enum option_auto cpu_xsave;	/* show XSAVE and AVX to the guest */
 	enum option_auto cpu_rep;	/* show ERMS and FSRM to the guest */
 	bool on_panic_continue;		/* let a panicking guest go on (kdump) */
-	bool hold;			/* keep a VM that never runs; see hold() in main.c */
 	bool verbose;
 	struct device_args *device[OPTIONS_MAX_DEVICES];
 	unsigned int n_devices;
