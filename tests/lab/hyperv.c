@@ -328,6 +328,7 @@ static uint64_t sample_tsc(uint64_t *ns)
 {
 	uint64_t tsc = 0, best = UINT64_MAX;
 
+	*ns = 0;
 	for (unsigned int i = 0; i < 50; i++) {
 		uint64_t before = __rdtsc(), after;
 		struct timespec ts;

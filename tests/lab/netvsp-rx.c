@@ -18,23 +18,39 @@ struct transfer {
 
 /*
  * struct batch - frames for one channel; lives on the stack of netvsp_rx_run()
- * @head: RNDIS header of the last whole frame, @head_len bytes (0: none yet): the next one's mostly
- *	differs in length and hash only
+ * @head: RNDIS header of the last whole frame, @head_len bytes (0: none yet), for frames of @kind:
+ *	the next one's mostly differs in length and hash only
  */
 struct batch {
 	struct netvsp_channel *nc;
+	const struct gpadl *gpadl; /* of the receive buffer */
+	uint32_t size; /* of a section */
+	uint32_t longest; /* whole frame */
 	uint32_t section[SECTIONS_MAX]; /* taken and not used yet: [at, n) */
 	uint32_t at;
 	uint32_t n;
 	uint32_t used[NVSP_RSC_RANGES_MAX]; /* sections of the transfer */
 	uint32_t n_used;
-	uint32_t packets, bytes; /* in the transfer */
+	uint32_t packets, bytes, copied; /* in the transfer */
 	uint8_t head[HEAD_MAX] __attribute__((aligned(8)));
 	uint32_t head_len;
-	uint32_t head_csum, head_vlan;
-	bool head_hash;
+	uint64_t kind;
 	struct transfer t;
 };
+
+/* memcpy() of headers and small frames: 16 bytes at a time, the last ones perhaps twice. */
+static inline void copy_bytes(uint8_t *to, const uint8_t *from, uint32_t n)
+{
+	uint32_t at;
+
+	if (n < 16 || n > 128) {
+		memcpy(to, from, n);
+		return;
+	}
+	for (at = 0; at < n - 16; at += 16)
+		memcpy(to + at, from + at, 16);
+	memcpy(to + n - 16, from + n - 16, 16);
+}
 
 /* Where data is copied to and from: a section of the receive buffer, pieces of a frame. */
 static void copy_flat(struct netvsp_recv_buf *recv, uint64_t off, const void *src, uint32_t len)
@@ -55,7 +71,7 @@ static void copy_flat(struct netvsp_recv_buf *recv, uint64_t off, const void *sr
 	}
 }
 
-static void copy_pieces(uint8_t *to, const struct frame *f, uint32_t start, uint32_t len)
+static inline void copy_pieces(uint8_t *to, const struct frame *f, uint32_t start, uint32_t len)
 {
 	const struct iovec *iov = f->iov;
 	uint32_t n;
@@ -68,7 +84,7 @@ static void copy_pieces(uint8_t *to, const struct frame *f, uint32_t start, uint
 		n = (uint32_t)iov->iov_len - start;
 		if (n > len)
 			n = len;
-		memcpy(to, (uint8_t *)iov->iov_base + start, n);
+		copy_bytes(to, (uint8_t *)iov->iov_base + start, n);
 		to += n;
 		len -= n;
 		start = 0;
@@ -206,18 +222,18 @@ static uint32_t build_head(struct batch *b, const struct frame *f, uint32_t data
 }
 
 /* Header of a whole frame, in @b->head: the last one's with another length and hash if it can. */
-static uint32_t plain_head(struct batch *b, const struct frame *f)
+static inline uint32_t plain_head(struct batch *b, const struct frame *f)
 {
 	const struct netvsp *dev = b->nc->dev;
 	struct rndis_packet *p = (struct rndis_packet *)b->head;
-	uint32_t csum = csum_value(dev, f), vlan = f->vlan ? 1u << 16 | f->vlan_tci : 0;
+	uint32_t csum = csum_value(dev, f);
 	bool hash = f->hash_type && dev->rss.types;
+	uint64_t kind = (uint64_t)csum << 32 | (uint64_t)hash << 17 |
+			(f->vlan ? 1u << 16 | f->vlan_tci : 0);
 
-	if (!b->head_len || b->head_csum != csum || b->head_vlan != vlan || b->head_hash != hash ||
-	    fault_armed[FAULT_RNDIS_PACKET] || fault_armed[FAULT_RNDIS_PPI]) {
-		b->head_csum = csum;
-		b->head_vlan = vlan;
-		b->head_hash = hash;
+	if (!b->head_len || b->kind != kind || fault_armed[FAULT_RNDIS_PACKET] ||
+	    fault_armed[FAULT_RNDIS_PPI]) {
+		b->kind = kind;
 		b->head_len = build_head(b, f, f->len, 0, csum, b->head);
 		return b->head_len;
 	}
@@ -230,32 +246,30 @@ static uint32_t plain_head(struct batch *b, const struct frame *f)
 }
 
 /* Copies one message into the next section and makes it a range of the transfer. */
-static void add_range(struct batch *b, const uint8_t *head, uint32_t head_len,
-		      const struct frame *f, uint32_t start, uint32_t len)
+static inline void add_range(struct batch *b, const uint8_t *head, uint32_t head_len,
+			     const struct frame *f, uint32_t start, uint32_t len)
 {
-	struct netvsp_recv_buf *recv = &b->nc->dev->recv;
 	uint32_t section = b->section[b->at++];
-	uint64_t off = (uint64_t)section * recv->size;
+	uint64_t off = (uint64_t)section * b->size;
 	struct vmbus_transfer_range range = {
 		.bytes = head_len + len,
 		.offset = (uint32_t)off,
 	};
 	uint32_t there = range.bytes;
-	uint8_t *to;
+	uint8_t *to = gpadl_range(b->gpadl, off, &there);
 
-	to = gpadl_range(recv->gpadl, off, &there);
 	if (to && there == range.bytes) {
-		memcpy(to, head, head_len);
+		copy_bytes(to, head, head_len);
 		copy_pieces(to + head_len, f, start, len);
 	} else {
-		copy_flat(recv, off, head, head_len);
-		copy_frame(recv, off + head_len, f, start, len);
+		copy_flat(&b->nc->dev->recv, off, head, head_len);
+		copy_frame(&b->nc->dev->recv, off + head_len, f, start, len);
 	}
 	if (fault_armed[FAULT_NETVSP_RANGE])
 		fault_at(FAULT_NETVSP_RANGE, b->nc->ch->name, &range, sizeof(range));
 	b->t.range[b->n_used] = range;
 	b->used[b->n_used++] = section;
-	stat_add(&b->nc->stats.rx_copied, head_len + len);
+	b->copied += head_len + len;
 }
 
 /* Writes the transfer built so far; without room its sections and frames are lost to the guest. */
@@ -313,10 +327,31 @@ static bool write_transfer(struct batch *b, uint32_t channel_type)
 		sections_give(&dev->recv, b->used, b->n_used);
 		stat_add(&nc->stats.rx_no_room, b->packets);
 	}
+	stat_add(&nc->stats.rx_copied, b->copied);
 	b->n_used = 0;
 	b->packets = 0;
 	b->bytes = 0;
+	b->copied = 0;
 	return ok;
+}
+
+static void batch_begin(struct batch *b, struct netvsp_channel *nc)
+{
+	const struct netvsp *dev = nc->dev;
+
+	b->nc = nc;
+	b->gpadl = dev->recv.gpadl;
+	b->size = dev->recv.size;
+	b->longest = dev->mtu + FRAME_LEN_MIN + 4;
+	if (b->longest > section_room(dev))
+		b->longest = section_room(dev);
+	b->at = 0;
+	b->n = 0;
+	b->n_used = 0;
+	b->head_len = 0;
+	b->packets = 0;
+	b->bytes = 0;
+	b->copied = 0;
 }
 
 /* Makes sure that @want sections are at hand. */
@@ -352,11 +387,9 @@ static const struct frame *with_csum(const struct frame *f, struct frame *whole,
 	return whole;
 }
 
-static void add_plain(struct batch *b, const struct frame *f)
+static inline void add_plain(struct batch *b, const struct frame *f)
 {
-	const struct netvsp *dev = b->nc->dev;
-
-	if (f->len > dev->mtu + FRAME_LEN_MIN + 4 || f->len > section_room(dev)) {
+	if (f->len > b->longest) {
 		stat_inc(&b->nc->stats.rx_too_long);
 		return;
 	}
@@ -386,7 +419,7 @@ static void add_coalesced(struct batch *b, const struct frame *f)
 }
 
 /* Ends the transfer if @want more ranges would be too many, and has as many sections at hand. */
-static bool prepare(struct batch *b, uint32_t want)
+static inline bool prepare(struct batch *b, uint32_t want)
 {
 	if (want > NETVSP_FRAGMENTS_MAX || (b->n - b->at < want && !need_sections(b, want))) {
 		stat_inc(&b->nc->stats.rx_no_room);
@@ -458,13 +491,7 @@ static void deliver(struct netvsp *dev, unsigned int index, const struct frame *
 	uint32_t want = 0;
 	bool signal;
 
-	b.nc = nc;
-	b.at = 0;
-	b.n = 0;
-	b.n_used = 0;
-	b.head_len = 0;
-	b.packets = 0;
-	b.bytes = 0;
+	batch_begin(&b, nc);
 	pthread_mutex_lock(&nc->ch->out_lock);
 	ring_out_begin(&nc->ch->out);
 	for (i = 0; i < n; i++)
@@ -485,11 +512,12 @@ static void deliver(struct netvsp *dev, unsigned int index, const struct frame *
 bool netvsp_send_rndis(struct netvsp_channel *nc, const void *msg, uint32_t len)
 {
 	struct netvsp *dev = nc->dev;
-	struct batch b = { .nc = nc };
 	struct frame none;
+	struct batch b;
 	bool ok;
 
 	frame_clear(&none);
+	batch_begin(&b, nc);
 	if (!dev->recv.gpadl || len > dev->recv.size || !need_sections(&b, 1))
 		return false;
 	if (!ring_out_room(&nc->ch->out, sizeof(b.t.h) + sizeof(b.t.range[0]) + NVSP_BYTES)) {
