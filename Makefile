@@ -34,7 +34,9 @@ compiler-missing = compiler=$$(sed -n 's/^CONFIG_CC_VERSION_TEXT="*\([^ "]*\).*/
 	command -v "$${compiler:-make}" >/dev/null || echo "hvaccel: kernel $(release) was built with" \
 		"$$compiler, which is not installed" >&2
 
-kbuild = $(MAKE) -C '$(KDIR)' M='$(CURDIR)' KBUILD_EXTRA_SYMBOLS= $(llvm)
+# Where the checkout lies is not in the modules: two of them give the same bytes.
+kbuild = $(MAKE) -C '$(KDIR)' M='$(CURDIR)' KBUILD_EXTRA_SYMBOLS= $(llvm) \
+	KCFLAGS='$(KCFLAGS) -ffile-prefix-map=$(CURDIR)/='
 
 .DEFAULT_GOAL := modules
 
@@ -98,6 +100,8 @@ uninstall: ## remove the modules that install put there, and run depmod
 
 .PHONY: dkms
 dkms: ## register this source with DKMS, then build and install it for KVER
+	@[ -n '$(DESTDIR)' ] || command -v dkms >/dev/null || { echo 'dkms: dkms not found: install it, with' \
+		'the headers of $(KVER); or DESTDIR= for the sources alone' >&2; exit 1; }
 	[ -n '$(DESTDIR)' ] || ! dkms status -m $(package) -v $(version) | grep -q . || \
 		dkms remove -m $(package) -v $(version) --all
 	rm -rf '$(dkmsdir)'

@@ -39,6 +39,51 @@ source_tree() {
 	done | tar -cf - --no-recursion -T -) | tar -C "$1" -xf -
 }
 
+# checkout DIR: a checkout of the working tree as it is, in one commit
+checkout() {
+	mkdir -p "$1"
+	(cd "$top" && git ls-files --cached --others --exclude-standard | while read -r file; do
+		[ ! -e "$file" ] || printf '%s\n' "$file"
+	done | tar -cf - --no-recursion -T -) | tar -C "$1" -xf -
+	git -C "$1" init -q
+	commit "$1" all
+}
+
+# commit DIR SUBJECT: everything in it
+commit() {
+	git -C "$1" add -A
+	git -C "$1" -c user.name=t -c user.email=t@t commit -qm "$2"
+}
+
+# spoiled DIR RELEASE CERT: what may break in a directory of modules is seen; each is made, and mended
+spoiled() {
+	cp -a "$1" "$work/whole"
+	for how in gone elsewhere unsigned altered; do
+		file=$(find "$1" -name 'hv_vmbus_accel.ko*')
+		case $file in
+		*.xz) xz -d "$file" && file=${file%.xz} ;;
+		*.zst) zstd -qd --rm "$file" && file=${file%.zst} ;;
+		esac
+		case $how in
+		gone) rm "$file" && pattern='no hv_vmbus_accel.ko in' ;;
+		elsewhere)
+			sed -i "s/vermagic=$2/vermagic=$(echo "$2" | tr 0-9 1-90)/" "$file"
+			pattern="is made for .*, not for $(echo "$2" | sed 's/[+.]/[&]/g')"
+			;;
+		unsigned) strip --strip-debug "$file" && pattern='is not signed' ;;
+		altered)
+			printf X | dd of="$file" bs=1 seek=2000 conv=notrunc 2>/dev/null
+			pattern='was changed after'
+			;;
+		esac
+		refuse_saying "... a module that is $how is seen" "$pattern" "$top/packaging/modules" check \
+			--dir "$1" --release "$2" --cert "$3"
+		find "$1" -name 'hv_vmbus_accel.ko*' -delete
+		cp -a "$work/whole/"hv_vmbus_accel.ko* "$1/"
+	done
+	rm -r "$work/whole"
+}
+
 # test_key DIR: a key and a certificate as kernels take them, for this run only.
 test_key() {
 	mkdir -p "$1"
