@@ -47,6 +47,7 @@ enum gpupt_stat {
 	GPUPT_STAT_maps,
 	GPUPT_STAT_unmaps,
 	GPUPT_STAT_faults,
+	GPUPT_STAT_faults_huge,
 	GPUPT_STAT_faults_refused,
 	GPUPT_STAT_revokes,
 	GPUPT_STAT_revoke_timeouts,

@@ -254,6 +254,7 @@ static const char *const stat_names[GPUPT_N_STATS] = {
 	[GPUPT_STAT_maps] = "maps",
 	[GPUPT_STAT_unmaps] = "unmaps",
 	[GPUPT_STAT_faults] = "faults",
+	[GPUPT_STAT_faults_huge] = "faults_huge",
 	[GPUPT_STAT_faults_refused] = "faults_refused",
 	[GPUPT_STAT_revokes] = "revokes",
 	[GPUPT_STAT_revoke_timeouts] = "revoke_timeouts",

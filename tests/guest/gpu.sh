@@ -51,3 +51,13 @@ claim() {
 stat_of() {
 	of "$1" "stats/$2"
 }
+
+# gpu_levels: sets WANT_LEVEL, the largest entry of page tables that memory without pages can have:
+# 1 a page (before 6.12, or without transparent huge pages), 2 2 MiB.
+gpu_levels() {
+	case $KERNEL in
+	6.1 | 6.1-* | debug) WANT_LEVEL=1 ;;
+	*) WANT_LEVEL=2 ;;
+	esac
+	export WANT_LEVEL
+}

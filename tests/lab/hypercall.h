@@ -16,7 +16,8 @@ struct json_object;
 struct vcpu;
 struct vm;
 
-#define HV_CPUID_LAST		0x40000006u
+#define HV_CPUID_LAST		0x4000000cu
+#define HV_CPUID_LAST_PLAIN	0x40000006u	/* of a guest that is not isolated */
 
 /* Synthetic MSRs (TLFS, appendix F). */
 #define HV_MSR_GUEST_OS_ID	0x40000000u

@@ -32,6 +32,7 @@
 #define ACCESS_FREQUENCY	BIT(11)
 #define MAY_POST_MESSAGES	BIT(4)	/* EBX */
 #define MAY_SIGNAL_EVENTS	BIT(5)
+#define ISOLATED			BIT(22)
 #define HAS_FREQUENCY		BIT(8)	/* EDX */
 #define HAS_CRASH		BIT(10)
 /* CPUID 0x40000004. */
@@ -61,7 +62,7 @@ void hv_cpuid(const struct vm *vm, uint32_t leaf, uint32_t *a, uint32_t *b, uint
 	*a = *b = *c = *d = 0;
 	switch (leaf) {
 	case 0x40000000:
-		*a = HV_CPUID_LAST;
+		*a = vm->opt->isolation ? HV_CPUID_LAST : HV_CPUID_LAST_PLAIN;
 		memcpy(b, "Micr", 4);
 		memcpy(c, "osof", 4);
 		memcpy(d, "t Hv", 4);
@@ -72,7 +73,8 @@ void hv_cpuid(const struct vm *vm, uint32_t leaf, uint32_t *a, uint32_t *b, uint
 	case 0x40000003:
 		*a = ACCESS_REF_COUNTER | ACCESS_SYNIC | ACCESS_HYPERCALL | ACCESS_VP_INDEX |
 		     ACCESS_RESET | ACCESS_REF_TSC | ACCESS_FREQUENCY;
-		*b = MAY_POST_MESSAGES | MAY_SIGNAL_EVENTS;
+		*b = MAY_POST_MESSAGES | MAY_SIGNAL_EVENTS |
+		     (vm->opt->isolation ? ISOLATED : 0);
 		*d = HAS_FREQUENCY | HAS_CRASH;
 		break;
 	case 0x40000004:
@@ -82,6 +84,9 @@ void hv_cpuid(const struct vm *vm, uint32_t leaf, uint32_t *a, uint32_t *b, uint
 	case 0x40000005:
 		*a = OPTIONS_MAX_VCPUS;
 		*b = OPTIONS_MAX_VCPUS;
+		break;
+	case 0x4000000c:	/* no paravisor, no boundary to shared memory */
+		*b = vm->opt->isolation;
 		break;
 	}
 }

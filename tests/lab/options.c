@@ -23,6 +23,7 @@
 #define IO_DELAY_MAX_US 1000000
 #define IO_RATE_MAX 1000000000
 #define PROFILE_MAX_HZ 100000
+#define ISOLATION_MAX 15
 #define VMBUS_MAX_DEFAULT 0x50003u
 
 static uint64_t number(const char *name, const char *text, uint64_t min, uint64_t max)
@@ -132,9 +133,9 @@ static void set_device(struct options *opt, const char *option, const char *text
 
 enum {
 	OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_CPUS, OPT_NUMA, OPT_MEM, OPT_IO_THREADS,
-	OPT_IO_DELAY, OPT_IO_RATE, OPT_CPU, OPT_VMBUS_MAX, OPT_FAULTS, OPT_LIST_FAULTS,
-	OPT_DEADLINE, OPT_ON_PANIC, OPT_RESULTS, OPT_CONSOLE, OPT_SYMBOLS, OPT_PROFILE, OPT_GDB,
-	OPT_TSC, OPT_VERBOSE, OPT_HELP, OPT_COUNT,
+	OPT_IO_DELAY, OPT_IO_RATE, OPT_CPU, OPT_ISOLATION, OPT_VMBUS_MAX, OPT_FAULTS,
+	OPT_LIST_FAULTS, OPT_DEADLINE, OPT_ON_PANIC, OPT_RESULTS, OPT_CONSOLE, OPT_SYMBOLS,
+	OPT_PROFILE, OPT_GDB, OPT_TSC, OPT_VERBOSE, OPT_HELP, OPT_COUNT,
 };
 
 static const struct {
@@ -155,6 +156,8 @@ static const struct {
 			  "frames a second that it serves, each channel and way, 0 = all (0)" },
 	[OPT_CPU] = { "cpu", "xsave=W,fast-strings=W",
 		      "show these to the guest: auto, on, off (auto)" },
+	[OPT_ISOLATION] = { "isolation", "N",
+			    "tell the guest that it is a confidential VM of kind N, 1 to 15 (0)" },
 	[OPT_VMBUS_MAX] = { "vmbus-max", "VERSION", "newest VMBus version offered (5.3)" },
 	[OPT_FAULTS] = { "faults", "FILE", "script of faults to inject" },
 	[OPT_LIST_FAULTS] = { "list-faults", NULL, "print where faults can strike, and exit" },
@@ -228,6 +231,9 @@ static void set(struct options *opt, unsigned int which, const char *value)
 		break;
 	case OPT_CPU:
 		set_cpu(opt, value);
+		break;
+	case OPT_ISOLATION:
+		opt->isolation = number(name, value, 0, ISOLATION_MAX);
 		break;
 	case OPT_VMBUS_MAX:
 		if (parse_version(value, &opt->vmbus_max))

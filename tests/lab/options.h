@@ -66,6 +66,7 @@ struct options {
 	bool gdb_wait;			/* vCPUs wait for the debugger */
 	enum option_auto cpu_xsave;	/* show XSAVE and AVX to the guest */
 	enum option_auto cpu_rep;	/* show ERMS and FSRM to the guest */
+	unsigned int isolation;		/* kind of confidential VM that is told of, 0: none */
 	bool on_panic_continue;		/* let a panicking guest go on (kdump) */
 	bool verbose;
 	struct device_args *device[OPTIONS_MAX_DEVICES];

@@ -93,6 +93,8 @@ refuse 2 '--io-rate 1000000001: a number' --kernel kernel --io-rate 1000000001
 refuse 2 '--deadline soon: a number' --kernel kernel --deadline soon
 refuse 2 '--cpu xsave=maybe' --kernel kernel --cpu xsave=maybe
 refuse 2 '--cpu sse=on' --kernel kernel --cpu sse=on
+refuse 2 '--isolation sev: a number' --kernel kernel --isolation sev
+refuse 2 '--isolation 16: a number' --kernel kernel --isolation 16
 refuse 2 '--vmbus-max 5' --kernel kernel --vmbus-max 5
 refuse 2 '--on-panic shout' --kernel kernel --on-panic shout
 refuse 2 '--gdb 70000' --kernel kernel --gdb 70000

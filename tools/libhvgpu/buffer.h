@@ -9,6 +9,7 @@
 
 /*
  * struct hvgpu_buffer - an export
+ * @first: where in its BAR the first range is
  * @lock: guards the setting of @at
  * @at: where it is mapped, or NULL
  */
@@ -16,6 +17,7 @@ struct hvgpu_buffer {
 	int fd;
 	bool writable;
 	uint64_t size;
+	uint64_t first;
 	pthread_mutex_t lock;
 	void *at;
 };

@@ -14,6 +14,8 @@
 #include "buffer.h"
 #include "hvgpu.h"
 
+#define SIZE_2M (2ull << 20)
+
 struct hvgpu {
 	int fd;
 };
@@ -135,6 +137,7 @@ int hvgpu_export(struct hvgpu *gpu, struct hvgpu_buffer **buffer, unsigned int b
 		free(new);
 		return ret;
 	}
+	new->first = range[0].offset;
 	new->writable = !(flags & HVGPU_EXPORT_READ);
 	/* The kernel has found that their sum is one. */
 	for (unsigned int i = 0; i < n; i++)
@@ -165,6 +168,36 @@ uint64_t hvgpu_buffer_size(const struct hvgpu_buffer *buffer)
 	return buffer->size;
 }
 
+/*
+ * Where an address is aligned as the memory is, the kernel can map it by huge entries of the page
+ * tables. A BAR is aligned to its size, so the offset in it decides; of a buffer the first range's.
+ */
+static void *map_aligned(const struct hvgpu_buffer *buffer, int prot)
+{
+	size_t before, size = buffer->size;
+	uint8_t *room, *at;
+
+	if (size < SIZE_2M || size > SIZE_MAX - SIZE_2M)
+		return mmap(NULL, size, prot, MAP_SHARED, buffer->fd, 0);
+	room = mmap(NULL, size + SIZE_2M, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (room == MAP_FAILED)
+		return room;
+	before = (buffer->first - (uintptr_t)room) & (SIZE_2M - 1);
+	at = mmap(room + before, size, prot, MAP_SHARED | MAP_FIXED, buffer->fd, 0);
+	if (at == MAP_FAILED) {
+		int err = errno;
+
+		munmap(room, size + SIZE_2M);
+		errno = err;
+		return at;
+	}
+	if (before)
+		munmap(room, before);
+	munmap(at + size, SIZE_2M - before);
+	return at;
+}
+
 int hvgpu_map(struct hvgpu_buffer *buffer, void **at)
 {
 	int ret = 0;
@@ -172,7 +205,7 @@ int hvgpu_map(struct hvgpu_buffer *buffer, void **at)
 	pthread_mutex_lock(&buffer->lock);
 	if (!buffer->at) {
 		int prot = PROT_READ | (buffer->writable ? PROT_WRITE : 0);
-		void *new = mmap(NULL, buffer->size, prot, MAP_SHARED, buffer->fd, 0);
+		void *new = map_aligned(buffer, prot);
 
 		if (new == MAP_FAILED)
 			ret = -errno;

@@ -67,27 +67,37 @@ static void quiesce_takes_all_back(void)
 	close(dev);
 }
 
-static void forked_mappings_go_too(void)
+void quiesce_with_child(int dev, const void *at, const void *other)
 {
-	int dev = open_provider(), fd = must_export(dev, 0, PAGE, wc_flag), go[2], end;
-	uint8_t *at = map_it(fd, PAGE);
+	int go[2], end;
 	pid_t child;
 	char c = 0;
 
-	WANT(at != MAP_FAILED && touch(at) && !pipe(go), "mmap");
+	WANT(!pipe(go), "pipe");
 	child = fork();
 	if (!child) {
 		if (!touch(at))
 			_exit(2);
 		if (read(go[0], &c, 1) != 1)
 			_exit(3);
-		_exit(touch(at) ? 4 : 0);
+		_exit(touch(at) || touch(other) ? 4 : 0);
 	}
 	usleep(50000);
 	want_errno("quiesce", ioctl(dev, GPUPT_QUIESCE), 0);
 	WANT(write(go[1], &c, 1) == 1, "pipe");
 	waitpid(child, &end, 0);
 	WANT(WIFEXITED(end) && !WEXITSTATUS(end), "child: %#x", end);
+	close(go[0]);
+	close(go[1]);
+}
+
+static void forked_mappings_go_too(void)
+{
+	int dev = open_provider(), fd = must_export(dev, 0, PAGE, wc_flag);
+	uint8_t *at = map_it(fd, PAGE);
+
+	WANT(at != MAP_FAILED && touch(at), "mmap");
+	quiesce_with_child(dev, at, at);
 	WANT(!touch(at), "the parent's");
 	want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
 	munmap(at, PAGE);

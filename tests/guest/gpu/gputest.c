@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * gputest COMMAND PROVIDER CLIENT, with COMMAND one of cases, races N, fuzz N SEED, removal READY,
- * refusal NAME, probe OFFSET LENGTH, put FILE, get FILE: /dev/gpupt/PROVIDER, and the engine
+ * gputest COMMAND PROVIDER CLIENT, with COMMAND one of cases, huge, races N, fuzz N SEED, removal
+ * READY, refusal NAME, probe OFFSET LENGTH, put FILE, get FILE: /dev/gpupt/PROVIDER, and the engine
  * behind /dev/labdma/CLIENT as its importer. Cases print one line each and end at the first that
  * fails. put and get copy the first 64 KiB of the memory out of a file and into one.
  */
@@ -303,6 +303,10 @@ int main(int argc, char **argv)
 		return run_fuzz(atol(argv[2]), atoi(argv[3]));
 	if (!strcmp(argv[1], "removal") && argc == 5)
 		return run_removal(argv[2]);
+	if (!strcmp(argv[1], "huge")) {
+		run_cases(huge_cases, &n);
+		return 0;
+	}
 	if (strcmp(argv[1], "cases"))
 		errx(2, "unknown command %s", argv[1]);
 	run_cases(export_cases, &n);

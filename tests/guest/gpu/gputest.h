@@ -59,13 +59,16 @@ uint64_t provider_stat(const char *name);
 /* exports_alive() - of the function that is open as @dev, by its fdinfo */
 unsigned int exports_alive(int dev);
 
+/* quiesce_with_child() - a fork touches @at before it and gets SIGBUS at both after it */
+void quiesce_with_child(int dev, const void *at, const void *other);
+
 /* cases-*.c */
 struct test_case {
 	const char *name;
 	void (*run)(void);
 };
 
-extern const struct test_case export_cases[], revoke_cases[];
+extern const struct test_case export_cases[], revoke_cases[], huge_cases[];
 extern const struct test_case refusal_cases[]; /* each a command: gputest refusal NAME */
 
 /* races.c, fuzz.c, removal.c: a command each */

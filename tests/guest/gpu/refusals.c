@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -52,14 +53,15 @@ static void raw_io(void)
 
 #define LOCKDOWN "/sys/kernel/security/lockdown"
 
-/* The kernel is locked down, for good, while somebody has the file open. */
+/* The kernel is locked down, for good, to LEVEL, while somebody has the file open. */
 static void lockdown(void)
 {
+	const char *level = getenv("LEVEL") ?: "integrity";
 	int dev = open_provider(), lock = open(LOCKDOWN, O_WRONLY | O_CLOEXEC);
 	uint64_t before = provider_stat("refused_permission");
 
 	close(must_export(dev, 0, PAGE, 0));
-	WANT(lock >= 0 && write(lock, "integrity", 9) == 9, LOCKDOWN);
+	WANT(lock >= 0 && write(lock, level, strlen(level)) > 0, LOCKDOWN " to %s", level);
 	close(lock);
 	want_errno("export", try_export(dev, MEMORY, 0, PAGE, 0), EPERM);
 	WANT(provider_stat("refused_permission") == before + 1, "counter");

@@ -48,6 +48,8 @@ struct lab_dma_status {
 struct lab_dma_pte {
 	__aligned_u64 address;	/* in: of the caller's memory, touched */
 	__aligned_u64 pte;	/* out: as it is in the page tables */
+	__u32 level;		/* out: 1 a page, 2 2 MiB, 3 1 GiB, 0 nothing */
+	__u32 reserved;
 };
 
 #define LAB_DMA_MAGIC	0xb8

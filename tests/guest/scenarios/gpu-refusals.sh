@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154
 # What the exporter refuses whoever asks, and what it tells of: each is tried, misses are counted.
-#: cpus=2 deadline=180 guest=gpu guest=modules
+#: cpus=2 deadline=180 guest=gpu guest=modules LEVEL=integrity
 #: --pci gpu,id=gpu0,domain=1,serial=1,memory=16M
 #: --pci gpu,id=gpu1,domain=2,serial=2,memory=2M,msix-in-memory=on
 #: --pci gpu,id=gpu2,domain=3,serial=3,memory=2M,prefetchable=off
@@ -83,7 +83,9 @@ echo 0004:00:00.0 >"$pci_devices/0004:00:00.0/driver/unbind"
 # Locked down, which lasts: the debug kernel cannot be.
 mount -t securityfs securityfs /sys/kernel/security 2>/dev/null || :
 if [ -e /sys/kernel/security/lockdown ]; then
+	export LEVEL
 	refusal lockdown
+	grep -q "\[$LEVEL\]" /sys/kernel/security/lockdown || fail "not locked down"
 	refusal locked-open
 	echo 0004:00:00.0 >/sys/bus/pci/drivers_probe || :
 	not_bound "by a kernel that is locked down"

@@ -68,6 +68,24 @@ agree "sysfs" /tmp/wanted /tmp/seen
 xml_agrees nccl_topo.xml 1
 xml_agrees rccl_topo.xml 2
 cat /tmp/xml
+# The command reads sysfs by itself, and has to come to the same.
+case $MACHINE in
+*mi300x*) dialect=rccl ;;
+*) dialect=nccl ;;
+esac
+hvaccel topo check "$gpupt/${dialect}_topo.xml" >/tmp/said 2>&1 ||
+	fail "hvaccel topo and the module differ: $(tail -n 1 /tmp/said)"
+hvaccel topo --format "$dialect" >/tmp/own.xml || fail "hvaccel topo"
+awk -f /lab/topology.awk /tmp/own.xml | sort >/tmp/seen
+described '^[a-z]* [0-9]' | sed 's/^[a-z]* //' | sort >/tmp/wanted
+agree "hvaccel topo" /tmp/wanted /tmp/seen
+hvaccel topo --format svg >/tmp/picture || fail "hvaccel topo --format svg"
+grep -q '</svg>' /tmp/picture || fail "no picture"
+# Nobody drives the stand-ins, and it has to see that.
+doctor=0
+hvaccel doctor -j >/tmp/doctor 2>&1 || doctor=$?
+same "status of hvaccel doctor" 7 "$doctor"
+grep -q 'has no driver' /tmp/doctor || fail "hvaccel doctor: $(cat /tmp/doctor)"
 speed=$(described '^link gpu' | sed 's/^link gpu: //')
 for path in "$gpupt"/devices/*; do
 	read -r role <"$path/role"

@@ -194,6 +194,48 @@ static void copying(void)
 	hvgpu_free(buffer);
 }
 
+static size_t mapped_kib(void)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	size_t kib = 0;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "VmSize: %zu", &kib);
+	fclose(f);
+	return kib;
+}
+
+/* As the memory lies in its BAR, and nothing else of the address space is kept. */
+static void aligning(void)
+{
+	static const struct {
+		uint64_t size, offset;
+	} each[] = {
+		{ 2ull << 20, 0 },
+		{ 2ull << 20, 6ull << 20 },
+		{ (2ull << 20) + PAGE, 3 * PAGE },
+		{ (4ull << 20), (5ull << 20) + PAGE },
+		{ 1ull << 30, (3ull << 30) + (1ull << 20) },
+	};
+
+	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
+		struct gpupt_range range = { .offset = each[i].offset, .length = each[i].size };
+		struct hvgpu_buffer *buffer;
+		size_t before;
+		void *at;
+
+		WANT("export", hvgpu_export(gpu, &buffer, 2, &range, 1, 0), 0);
+		before = mapped_kib();
+		WANT("map", hvgpu_map(buffer, &at), 0);
+		WANT("alignment", (uintptr_t)at % (2 << 20), each[i].offset % (2 << 20));
+		WANT("address space", mapped_kib() - before, each[i].size >> 10);
+		WANT("the last byte", hvgpu_copy_to(buffer, each[i].size - 1, "", 1), 0);
+		hvgpu_free(buffer);
+		WANT("address space after it", mapped_kib(), before);
+	}
+}
+
 /* The process that @action is run in ends by SIGBUS. */
 static void dies(int line, const char *what, void (*action)(void))
 {
@@ -349,6 +391,7 @@ int main(int argc, char **argv)
 	}
 	exporting();
 	copying();
+	aligning();
 	registering(0);
 	chained();
 	revocation();

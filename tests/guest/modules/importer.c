@@ -1,55 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Drives the DMA engine that the lab's stand-ins for RDMA NICs have (tests/lab/dma-engine.h), as an
- * importer of dma-bufs: of every kind that there is, and of one that never lets go. An open file
- * has one import; what belongs to it is guarded by the dma-buf's reservation, as the notification
- * runs with that held.
+ * /dev/labdma/ADDRESS: an engine as an importer of dma-bufs, of every kind that there is, and of
+ * one that never lets go. An open file has one import; what belongs to it is guarded by the
+ * dma-buf's reservation, as the notification runs with that held.
  */
-#include <linux/delay.h>
+#include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
-#include <linux/interrupt.h>
-#include <linux/kref.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
-#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "compat/dma_buf.h"
-#include "lab_dma.h"
+#include "engine.h"
 
 import_dma_buf_symbols();
-
-#define REG_STATUS	0x04
-#define REG_FROM	0x08
-#define REG_TO		0x10
-#define REG_BYTES	0x18
-#define REG_CONTROL	0x1c
-#define REG_TURNS	0x20
-#define REG_DELAY	0x24
-#define STATUS_BUSY	1
-#define STATUS_END	8
-#define START_STOP	2
-#define START		5	/* and interrupt at the end */
-#define WAIT_MS		5000
-
-/* struct engine - a function; @gone and what follows under @lock */
-struct engine {
-	struct kref refs;
-	struct pci_dev *pdev;
-	struct miscdevice misc;
-	char name[32];
-	char nodename[32];
-	spinlock_t lock; /* not taken by the interrupt; held while the registers are used */
-	bool gone;
-	void __iomem *regs;
-	void *bounce;
-	dma_addr_t bounce_at;
-	wait_queue_head_t done;
-	unsigned int interrupts;
-};
 
 /* struct import - an open file; @lock is outside of the reservation and the engine's lock */
 struct import {
@@ -63,26 +30,12 @@ struct import {
 	unsigned int invalidated;
 };
 
-static void engine_free(struct kref *refs)
-{
-	kfree(container_of(refs, struct engine, refs));
-}
-
 /* With the reservation. */
 static void unmap(struct import *import)
 {
 	if (import->table)
 		dma_buf_unmap_attachment(import->attach, import->table, DMA_BIDIRECTIONAL);
 	import->table = NULL;
-}
-
-/* A device that is told to let go stops what it does. */
-static void stop_engine(struct engine *e)
-{
-	spin_lock(&e->lock);
-	if (!e->gone)
-		writel(START_STOP, e->regs + REG_CONTROL);
-	spin_unlock(&e->lock);
 }
 
 static void invalidate(struct dma_buf_attachment *attach)
@@ -93,7 +46,7 @@ static void invalidate(struct dma_buf_attachment *attach)
 	if (import->kind == LAB_DMA_STUBBORN)
 		return;
 	if (import->table)
-		stop_engine(import->engine);
+		import->engine->ops->stop(import->engine);
 	unmap(import);
 }
 
@@ -138,7 +91,7 @@ static int release_import(struct import *import)
 
 	if (!dmabuf)
 		return -ENOENT;
-	stop_engine(import->engine);
+	import->engine->ops->stop(import->engine);
 	if (import->attach) {
 		if (import->kind == LAB_DMA_STATIC) {
 			if (import->table)
@@ -234,57 +187,26 @@ static dma_addr_t address(struct sg_table *table, u64 offset, u32 length)
 	return 0;
 }
 
-static void set64(struct engine *e, unsigned int reg, u64 value)
-{
-	writel(lower_32_bits(value), e->regs + reg);
-	writel(upper_32_bits(value), e->regs + reg + 4);
-}
-
 /* With the reservation: nobody takes the mapping away before the engine has started. */
 static int start(struct import *import, const struct lab_dma_copy *copy)
 {
 	struct engine *e = import->engine;
 	dma_addr_t there;
 	bool in = copy->flags & LAB_DMA_WRITE;
-	int ret = 0;
 
 	if (!import->table)
 		return -ENODEV;
 	there = address(import->table, copy->offset, copy->length);
 	if (!there)
 		return -ERANGE;
-	spin_lock(&e->lock);
-	if (e->gone) {
-		ret = -ENODEV;
-	} else if (readl(e->regs + REG_STATUS) & STATUS_BUSY) {
-		ret = -EBUSY;
-	} else {
-		set64(e, REG_FROM, in ? e->bounce_at : there);
-		set64(e, REG_TO, in ? there : e->bounce_at);
-		writel(copy->length, e->regs + REG_BYTES);
-		writel(copy->turns, e->regs + REG_TURNS);
-		writel(copy->delay_us, e->regs + REG_DELAY);
-		writel(START, e->regs + REG_CONTROL);
-	}
-	spin_unlock(&e->lock);
-	return ret;
-}
-
-static u32 status_of(struct engine *e)
-{
-	u32 status = 0;
-
-	spin_lock(&e->lock);
-	if (!e->gone)
-		status = readl(e->regs + REG_STATUS);
-	spin_unlock(&e->lock);
-	return status;
+	return e->ops->start(e, in ? e->bounce_at : there, in ? there : e->bounce_at, copy);
 }
 
 static long do_copy(struct import *import, void __user *arg)
 {
 	struct engine *e = import->engine;
 	struct lab_dma_copy copy;
+	u32 end;
 	int ret;
 
 	if (copy_from_user(&copy, arg, sizeof(copy)))
@@ -299,10 +221,10 @@ static long do_copy(struct import *import, void __user *arg)
 	dma_resv_unlock(import->dmabuf->resv);
 	if (ret || copy.flags & LAB_DMA_ASYNC)
 		return ret;
-	if (!wait_event_timeout(e->done, !(status_of(e) & STATUS_BUSY),
-				msecs_to_jiffies(WAIT_MS)))
+	if (!wait_event_timeout(e->done, !e->ops->status(e, &end),
+				msecs_to_jiffies(e->ops->wait_ms)))
 		return -ETIMEDOUT;
-	if (status_of(e) >> STATUS_END)
+	if (end)
 		return -EIO;
 	if (!(copy.flags & LAB_DMA_WRITE) &&
 	    copy_to_user(u64_to_user_ptr(copy.data), e->bounce, copy.length))
@@ -313,7 +235,6 @@ static long do_copy(struct import *import, void __user *arg)
 static long do_status(struct import *import, void __user *arg)
 {
 	struct lab_dma_status status = { .invalidated = import->invalidated };
-	u32 engine = status_of(import->engine);
 
 	if (import->dmabuf)
 		dma_resv_lock(import->dmabuf->resv, NULL);
@@ -324,8 +245,7 @@ static long do_status(struct import *import, void __user *arg)
 	}
 	if (import->dmabuf)
 		dma_resv_unlock(import->dmabuf->resv);
-	status.busy = engine & STATUS_BUSY;
-	status.end = engine >> STATUS_END;
+	status.busy = import->engine->ops->status(import->engine, &status.end);
 	status.interrupts = READ_ONCE(import->engine->interrupts);
 	return copy_to_user(arg, &status, sizeof(status)) ? -EFAULT : 0;
 }
@@ -334,7 +254,7 @@ static long do_unmap(struct import *import)
 {
 	if (!import->attach)
 		return -ENOENT;
-	stop_engine(import->engine);
+	import->engine->ops->stop(import->engine);
 	if (import->kind == LAB_DMA_STATIC)
 		return -EOPNOTSUPP;
 	dma_resv_lock(import->dmabuf->resv, NULL);
@@ -343,26 +263,36 @@ static long do_unmap(struct import *import)
 	return 0;
 }
 
-/* With the mmap lock: what the caller's page tables say of an address; 0: nothing. */
-static u64 pte_of(struct mm_struct *mm, unsigned long address)
+/* With the mmap lock: what the caller's page tables say of an address. */
+static void find_entry(struct mm_struct *mm, struct lab_dma_pte *out)
 {
+	unsigned long address = out->address;
 	pgd_t *pgd = pgd_offset(mm, address);
 	p4d_t *p4d;
 	pud_t *pud;
 	pmd_t *pmd;
 
 	if (pgd_none(*pgd))
-		return 0;
+		return;
 	p4d = p4d_offset(pgd, address);
 	if (p4d_none(*p4d))
-		return 0;
+		return;
 	pud = pud_offset(p4d, address);
 	if (pud_none(*pud))
-		return 0;
+		return;
+	out->level = 3;
+	out->pte = pud_val(*pud);
+	if (out->pte & _PAGE_PSE)
+		return;
 	pmd = pmd_offset(pud, address);
-	if (pmd_none(*pmd) || pmd_val(*pmd) & _PAGE_PSE)
-		return 0;
-	return pte_val(*pte_offset_kernel(pmd, address));
+	out->level = 2;
+	out->pte = pmd_val(*pmd);
+	if (pmd_none(*pmd)) {
+		out->level = 0;
+	} else if (!(out->pte & _PAGE_PSE)) {
+		out->level = 1;
+		out->pte = pte_val(*pte_offset_kernel(pmd, address));
+	}
 }
 
 static long do_pte(void __user *arg)
@@ -371,8 +301,10 @@ static long do_pte(void __user *arg)
 
 	if (copy_from_user(&in, arg, sizeof(in)))
 		return -EFAULT;
+	in.pte = 0;
+	in.level = 0;
 	mmap_read_lock(current->mm);
-	in.pte = pte_of(current->mm, in.address);
+	find_entry(current->mm, &in);
 	mmap_read_unlock(current->mm);
 	return copy_to_user(arg, &in, sizeof(in)) ? -EFAULT : 0;
 }
@@ -417,7 +349,7 @@ static int lab_open(struct inode *inode, struct file *file)
 
 	if (!import)
 		return -ENOMEM;
-	kref_get(&e->refs);
+	lab_engine_get(e);
 	import->engine = e;
 	mutex_init(&import->lock);
 	file->private_data = import;
@@ -429,111 +361,14 @@ static int lab_release(struct inode *inode, struct file *file)
 	struct import *import = file->private_data;
 
 	release_import(import);
-	kref_put(&import->engine->refs, engine_free);
+	lab_engine_put(import->engine);
 	kfree(import);
 	return 0;
 }
 
-static const struct file_operations lab_fops = {
+const struct file_operations lab_dma_fops = {
 	.owner = THIS_MODULE,
 	.open = lab_open,
 	.release = lab_release,
 	.unlocked_ioctl = lab_ioctl,
 };
-
-static irqreturn_t interrupt(int irq, void *data)
-{
-	struct engine *e = data;
-
-	WRITE_ONCE(e->interrupts, e->interrupts + 1);
-	wake_up_all(&e->done);
-	return IRQ_HANDLED;
-}
-
-static int start_function(struct engine *e)
-{
-	struct pci_dev *pdev = e->pdev;
-	int ret = pcim_enable_device(pdev);
-
-	if (!ret)
-		ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
-	if (ret)
-		return ret;
-	pci_set_master(pdev);
-	e->regs = pcim_iomap(pdev, 0, 0);
-	e->bounce = dmam_alloc_coherent(&pdev->dev, LAB_DMA_BOUNCE, &e->bounce_at, GFP_KERNEL);
-	if (!e->regs || !e->bounce)
-		return -ENOMEM;
-	ret = pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_MSIX);
-	if (ret < 0)
-		return ret;
-	ret = request_irq(pci_irq_vector(pdev, 0), interrupt, 0, e->name, e);
-	if (ret)
-		pci_free_irq_vectors(pdev);
-	return ret;
-}
-
-static int lab_probe(struct pci_dev *pdev, const struct pci_device_id *id)
-{
-	struct engine *e = kzalloc(sizeof(*e), GFP_KERNEL);
-	int ret;
-
-	if (!e)
-		return -ENOMEM;
-	kref_init(&e->refs);
-	e->pdev = pdev;
-	spin_lock_init(&e->lock);
-	init_waitqueue_head(&e->done);
-	snprintf(e->name, sizeof(e->name), "labdma-%s", pci_name(pdev));
-	snprintf(e->nodename, sizeof(e->nodename), "labdma/%s", pci_name(pdev));
-	ret = start_function(e);
-	if (ret)
-		goto fail;
-	e->misc.minor = MISC_DYNAMIC_MINOR;
-	e->misc.name = e->name;
-	e->misc.nodename = e->nodename;
-	e->misc.mode = 0600;
-	e->misc.fops = &lab_fops;
-	ret = misc_register(&e->misc);
-	if (ret) {
-		free_irq(pci_irq_vector(pdev, 0), e);
-		pci_free_irq_vectors(pdev);
-		goto fail;
-	}
-	pci_set_drvdata(pdev, e);
-	return 0;
-fail:
-	kref_put(&e->refs, engine_free);
-	return ret;
-}
-
-static void lab_remove(struct pci_dev *pdev)
-{
-	struct engine *e = pci_get_drvdata(pdev);
-
-	misc_deregister(&e->misc);
-	spin_lock(&e->lock);
-	writel(START_STOP, e->regs + REG_CONTROL);
-	e->gone = true;
-	spin_unlock(&e->lock);
-	free_irq(pci_irq_vector(pdev, 0), e);
-	pci_free_irq_vectors(pdev);
-	wake_up_all(&e->done);
-	kref_put(&e->refs, engine_free);
-}
-
-static const struct pci_device_id ids[] = {
-	{ PCI_DEVICE(0x15b3, 0x101e) },
-	{}
-};
-
-static struct pci_driver lab_driver = {
-	.name = "lab_dma",
-	.id_table = ids,
-	.probe = lab_probe,
-	.remove = lab_remove,
-};
-module_pci_driver(lab_driver);
-
-MODULE_DESCRIPTION("The lab's DMA engine as an importer of dma-bufs (for tests)");
-MODULE_LICENSE("GPL");
