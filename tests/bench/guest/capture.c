@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * capture INTERFACE: looks at every frame of an interface as tcpdump does, until SIGTERM; then tells
+ * capture INTERFACE: looks at every frame of an interface as tcpdump does, until SIGTERM; then says
  * how many left it (sent) and how many came in by it (received).
  */
 #include <arpa/inet.h>
