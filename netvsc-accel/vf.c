@@ -69,6 +69,15 @@ static bool serial_of(const struct pci_dev *pdev, u32 *serial)
 	return pdev->slot && !kstrtou32(pci_slot_name(pdev->slot), 10, serial);
 }
 
+/* Is this the function that the host named? It may say so after the interface has come. */
+static bool is_named(const struct nva_device *dev, const struct pci_dev *pdev)
+{
+	u32 serial;
+
+	return READ_ONCE(dev->vf.allocated) && serial_of(pdev, &serial) &&
+	       READ_ONCE(dev->vf.serial) == serial;
+}
+
 /*
  * The NIC whose VF this is. An address alone decides when the host's number does not, and always
  * has to be the same, since one function may have several interfaces. The permanent address of an
@@ -78,21 +87,17 @@ static struct nva_device *find(const struct net_device *ndev, bool *by_serial)
 {
 	struct nva_device *dev, *same = NULL;
 	struct pci_dev *pdev;
-	bool has_serial;
-	u32 serial;
 
 	if (ndev->type != ARPHRD_ETHER || ndev->addr_len != ETH_ALEN)
 		return NULL;
 	pdev = function_of(ndev);
 	if (!pdev)
 		return NULL;
-	has_serial = serial_of(pdev, &serial);
 	list_for_each_entry(dev, &nics, vf.entry) {
 		if (!ether_addr_equal(ndev->perm_addr, dev->mac) &&
 		    !ether_addr_equal(ndev->dev_addr, dev->mac))
 			continue;
-		*by_serial = has_serial && READ_ONCE(dev->vf.allocated) &&
-			     READ_ONCE(dev->vf.serial) == serial;
+		*by_serial = is_named(dev, pdev);
 		if (*by_serial)
 			return dev;
 		if (!same)
@@ -352,6 +357,7 @@ static void vf_work(struct work_struct *work)
 			move_out(dev);
 		return;
 	}
+	v->by_serial |= is_named(dev, v->pdev);
 	epoch = epoch_of(v);
 	why = nva_vf_obstacle(dev, vf);
 	if (why != NVA_VF_CAUSES)

@@ -133,6 +133,9 @@ bool nva_vf_xmit(struct nva_queue *q, struct sk_buff *skb)
 	/* what did not pass nva_select_queue() brings any number */
 	if (index >= READ_ONCE(vf->real_num_tx_queues))
 		index %= READ_ONCE(vf->real_num_tx_queues);
+	/* the next of a list may be for another of its queues, and ring only that one's doorbell */
+	if (READ_ONCE(vf->real_num_tx_queues) > q->ndev->real_num_tx_queues)
+		more = false;
 	txq = netdev_get_tx_queue(vf, index);
 	pass = may_pass_qdisc(vf, txq);
 	plain = READ_ONCE(dev->vf.plain) && !skb_vlan_tag_present(skb);

@@ -153,6 +153,9 @@ static void show_vf(const struct vf_state *vf, const struct stats *stats)
 		printf("  vf         %s serial %s, driver %s, interface %s %s\n", f->address,
 		       *f->serial ? f->serial : "none", *f->driver ? f->driver : "none",
 		       *f->name ? f->name : "none", f->operstate);
+	if (vf->told_serial >= 0)
+		printf("  bound      by its address; the host named serial %" PRId64 "\n",
+		       vf->told_serial);
 	if (vf->why != VF_CARRIES)
 		printf("  why        %s: %s\n", vf_why_name[vf->why], vf->text);
 	if (vf->flaps >= 0)
@@ -313,6 +316,7 @@ static struct json_object *nic_json(const struct report *r)
 	json_text(o, "why", r->vf.why == VF_CARRIES ? "" : vf_why_name[r->vf.why]);
 	json_text(o, "reason", r->vf.text);
 	json_object_object_add(o, "vf", vf_json(r->vf.function));
+	add_count(o, "told_serial", r->vf.told_serial);
 	add_count(o, "flaps", r->vf.flaps);
 	json_object_object_add(o, "flaps_from_log", json_object_new_boolean(r->vf.flaps_logged));
 	add_count(o, "ms_vf", r->vf.ms_vf);

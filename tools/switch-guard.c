@@ -11,12 +11,15 @@
  *     | bad, late
  *     v
  *   reboot
+ *
+ * A watchdog looks after the process itself: killed or stuck, it does not pet it any more.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/watchdog.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +40,8 @@
 
 /* The watchdog's, in seconds: a guard that is gone for so long cannot bring the NIC back. */
 #define WATCHDOG_SECONDS 60
+/* What loading its module may take. */
+#define MODPROBE_SECONDS 10
 /* For dirty pages to get to the disk before a reboot. */
 #define SYNC_SECONDS 5
 
@@ -94,11 +99,32 @@ static void set_state(const struct guard *g, const char *word)
 		unlink(new);
 }
 
+/* Virtual machines have none by themselves; the kernel's own is there when its module is. */
+static void load_watchdog(void)
+{
+	char *argv[] = { "modprobe", "-q", "softdog", NULL };
+	char *env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+	struct timespec end;
+	pid_t pid;
+
+	if (!access("/dev/watchdog", F_OK) || posix_spawnp(&pid, argv[0], NULL, NULL, argv, env))
+		return;
+	deadline_set(&end, MODPROBE_SECONDS);
+	while (!waitpid(pid, NULL, WNOHANG)) {
+		if (!deadline_left(&end)) {
+			kill(pid, SIGKILL);
+			return;
+		}
+		usleep(20000);
+	}
+}
+
 /* A watchdog that cannot be stopped would reboot a machine on which all went well. */
 static int open_watchdog(void)
 {
 	int fd, seconds = WATCHDOG_SECONDS;
 
+	load_watchdog();
 	if (sysfs_read_long(1, "/sys/class/watchdog/watchdog0/nowayout"))
 		return -1;
 	fd = open("/dev/watchdog", O_WRONLY | O_CLOEXEC);

@@ -29,6 +29,16 @@ const char * const vf_why_name[VF_REASONS] = {
 	[VF_NOT_SWITCHED] = "not-switched",
 };
 
+/* What hv_netvsc_accel counts as vf_obstacle, by number. */
+static const char * const obstacle[] = {
+	[1] = "the host has not said that there is a VF, or took it back",
+	[3] = "its driver has taken it out of service",
+	[4] = "it has no carrier",
+	[5] = "it or the NIC is down",
+	[6] = "there is no session with the host",
+	[7] = "it is not set as the NIC is: MTU, address, XDP program, an AF_XDP socket",
+};
+
 struct scan {
 	const struct nic *nic;
 	const struct function *function;
@@ -200,15 +210,37 @@ static void why_apart(struct vf_state *s, const struct nic *nic, const struct sc
 			f->name, f->address, scan->renamed, nic->name);
 		mend(s, "let neither udev nor a network manager touch it");
 	} else {
-		because(s, VF_SERIAL_MISMATCH, "%s (%s, serial %s) has %s address as %s", f->name,
-			f->address, *f->serial ? f->serial : "none",
-			same ? "the same" : "another", nic->name);
-		mend(s, "%s did not take it: the host associates %s with another serial",
-		     nic->driver, nic->name);
+		because(s, VF_SERIAL_MISMATCH, "%s (%s, serial %s) has %s %s", f->name, f->address,
+			*f->serial ? f->serial : "none",
+			same ? "the same address as" : "another address than", nic->name);
+		if (same)
+			mend(s, "%s did not take it: the host associates %s with another serial",
+			     nic->driver, nic->name);
+		else
+			mend(s, "a VF has the address of its NIC, whatever its serial");
 	}
 }
 
-static void why_not(struct vf_state *s, const struct nic *nic, const struct scan *scan)
+static int64_t counted(const struct stats *stats, const char *name)
+{
+	uint64_t value;
+
+	return stats_get(stats, name, &value) ? (int64_t)value : -1;
+}
+
+static void why_held(struct vf_state *s, const struct nic *nic, const struct stats *stats)
+{
+	const struct function *f = s->function;
+	int64_t n = counted(stats, "vf_obstacle");
+
+	because(s, VF_NOT_SWITCHED, "%s (%s) is up, %s keeps to the synthetic path", f->name,
+		f->address, nic->driver);
+	if (n > 0 && n < (int64_t)(sizeof(obstacle) / sizeof(obstacle[0])) && obstacle[n])
+		mend(s, "%s", obstacle[n]);
+}
+
+static void why_not(struct vf_state *s, const struct nic *nic, const struct stats *stats,
+		    const struct scan *scan)
 {
 	const struct function *f = s->function;
 	char bus[64];
@@ -232,16 +264,8 @@ static void why_not(struct vf_state *s, const struct nic *nic, const struct scan
 			*f->operstate ? f->operstate : "down");
 		mend(s, "set it up: ip link set %s up", f->name);
 	} else {
-		because(s, VF_NOT_SWITCHED, "%s (%s) is up, %s keeps to the synthetic path",
-			f->name, f->address, nic->driver);
+		why_held(s, nic, stats);
 	}
-}
-
-static int64_t counted(const struct stats *stats, const char *name)
-{
-	uint64_t value;
-
-	return stats_get(stats, name, &value) ? (int64_t)value : -1;
 }
 
 void vf_state_read(struct vf_state *s, const struct nic *nic, const struct stats *stats,
@@ -252,6 +276,7 @@ void vf_state_read(struct vf_state *s, const struct nic *nic, const struct stats
 	int no_log;
 
 	memset(s, 0, sizeof(*s));
+	s->told_serial = -1;
 	s->function = find(nic, nics, n, functions, m);
 	scan.function = s->function;
 	no_log = klog_read(scan_line, &scan);
@@ -261,6 +286,8 @@ void vf_state_read(struct vf_state *s, const struct nic *nic, const struct stats
 		s->flaps = scan.away;
 		s->flaps_logged = true;
 	}
+	if (counted(stats, "vf_bound") == 1 && !counted(stats, "vf_by_serial"))
+		s->told_serial = counted(stats, "vf_serial");
 	s->ms_vf = counted(stats, "vf_ms_vf");
 	s->ms_synthetic = counted(stats, "vf_ms_synthetic");
 	if (!*nic->driver || !*nic->name) {
@@ -268,7 +295,7 @@ void vf_state_read(struct vf_state *s, const struct nic *nic, const struct stats
 			"no driver has taken it%s", nic->driver);
 		return;
 	}
-	why_not(s, nic, &scan);
+	why_not(s, nic, stats, &scan);
 	if (path < 0)
 		path = s->why == VF_NOT_SWITCHED;
 	s->path = path ? PATH_VF : PATH_SYNTHETIC;

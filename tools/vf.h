@@ -42,6 +42,7 @@ extern const char * const vf_why_name[VF_REASONS];
  * @why: it is not the VF
  * @text: the same in words, with what to do
  * @function: its VF, or the one that may be; NULL without
+ * @told_serial: the host named this one, not the VF's, which is bound by its address; else -1
  * @since_us: of the last switch, microseconds since boot; 0 for unknown
  * @flaps: times that the path went back to the synthetic one; -1 for unknown
  * @flaps_logged: they were counted in the kernel's log, which forgets
@@ -52,6 +53,7 @@ struct vf_state {
 	enum vf_why why;
 	char text[512];
 	const struct function *function;
+	int64_t told_serial;
 	uint64_t since_us;
 	int64_t flaps;
 	bool flaps_logged;

@@ -98,6 +98,7 @@ pgset() {
 
 # transmit SIZE BURST [PREFIX]: pktgen, SIZE bytes on the wire, BURST packets announced at once
 # (xmit_more); a thread for each of $queues queues. $tx_mode is pktgen's xmit_mode, if not start_xmit.
+# $tx_unseen is not empty where they do not get to the host.
 transmit() {
 	tx_each=$((PACKETS / ${queues:-1}))
 	for tx_thread in /proc/net/pktgen/kpktgend_*; do
@@ -120,7 +121,7 @@ transmit() {
 	echo start >/proc/net/pktgen/pgctrl
 	if [ "$2" = 1 ]; then tx_label="transmit $1 B"; else tx_label="transmit $1 B, bursts of $2"; fi
 	phase_end "${3:-}tx-$1-$2" "${3:-}$tx_label" "nic:\"$sink_object\"" count:\"tx_packets\" "size:$1" \
-		"queues:${queues:-1}" base:\"idle\"
+		"queues:${queues:-1}" base:\"idle\" "${tx_unseen:+operations:$PACKETS}"
 	at_least "packets that pktgen sent" "$tx_each" \
 		"$(awk '/pkts-sofar/ { print $2 }' "/proc/net/pktgen/$sink@0")"
 }

@@ -17,6 +17,26 @@ vf_drivers() {
 	run modprobe virtio_net
 }
 
+# stand_in SERIAL: the function of that slot is for tests/guest/modules/vf_locked.c, not for virtio_net.
+stand_in() {
+	bus_up
+	modprobe pci-hyperv 2>/dev/null || :
+	eventually 20 "a function" test -e "/sys/bus/pci/slots/$1"
+	function=$(cat "/sys/bus/pci/slots/$1/address").0
+	# The bus driver of virtio may be part of the kernel, and has it then.
+	echo vf_locked >"/sys/bus/pci/devices/$function/driver_override"
+	[ ! -e "/sys/bus/pci/devices/$function/driver" ] ||
+		echo "$function" >"/sys/bus/pci/devices/$function/driver/unbind"
+}
+
+# insert [PARAMETER...]: the driver of that stand-in, which is told the NIC's address; sets $vf.
+insert() {
+	run insmod "/usr/lib/modules/$(uname -r)/ours/vf_locked.ko" \
+		"mac=$(cat "/sys/class/net/$nics/address")" "$@"
+	vf_up "$nics"
+	eventually 10 "$vf up" grep -q 1 "/sys/class/net/$vf/carrier"
+}
+
 # vpci_buses: the synthetic PCI buses on VMBus, one a line.
 vpci_buses() {
 	for device in "$vmbus_devices"/*; do

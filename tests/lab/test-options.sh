@@ -107,6 +107,7 @@ refuse 2 '--net ne2000: no such type' --kernel kernel --net ne2000
 refuse 2 '--net netvsc: id is given twice' --kernel kernel --net netvsc,id=a,id=b
 refuse 2 '--vf: a type comes first' --kernel kernel --vf nic=net0
 refuse 2 '--vf mlx5: no such type' --kernel kernel --vf mlx5,nic=net0
+refuse 2 'told' --kernel kernel --net netvsc,id=net0,backend=echo --vf virtio,nic=net0,told=x
 refuse 2 '--vpci toaster: no such type' --kernel kernel --vpci toaster
 refuse 2 '--pci tpu: no such type' --kernel kernel --pci tpu
 refuse 2 "--net netvsc: 'queues' is not key=value" --kernel kernel --net netvsc,queues

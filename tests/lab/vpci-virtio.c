@@ -20,6 +20,7 @@
  * struct function - one of them
  * @vf: used when @is_vf
  * @automatic: comes by itself for a NIC's driver that can use it, until it was taken away by hand
+ * @told: serial number that the NIC's driver is told; beyond 32 bits for the slot's
  */
 struct function {
 	struct virtio_net *net;
@@ -27,6 +28,7 @@ struct function {
 	bool is_vf;
 	bool automatic;
 	uint64_t delay_ns;
+	uint64_t told;
 	struct netvsp_vf vf;
 	struct loop_timer timer;
 	struct function *next;
@@ -113,7 +115,7 @@ static int make(struct vm *vm, struct function *f, const char *id, struct device
 		ret = virtio_net_new(vm, id, args, place, &f->net, err, n);
 	if (ret)
 		return ret;
-	f->vf.serial = opt.serial;
+	f->vf.serial = f->told > UINT32_MAX ? opt.serial : (uint32_t)f->told;
 	f->bus = vpci_plug(vm, id, &f->net->vp.fn, &opt, boot, f->is_vf ? &vf_owner : NULL, f,
 			   err, n);
 	if (!f->bus)
@@ -136,6 +138,7 @@ static struct function *function_new(void)
 	if (!f)
 		log_fatal(EXIT_INTERNAL, "out of memory");
 	f->timer.expire = due;
+	f->told = UINT64_MAX;
 	return f;
 }
 
@@ -152,6 +155,8 @@ static int create_vf(struct vm *vm, struct device_args *args, char *err, size_t 
 	ret = parse_offer(args, "auto", &f->automatic, &boot, err, n);
 	if (!ret)
 		ret = args_u64(args, "delay", 0, 60000, &delay, err, n);
+	if (!ret && args_str(args, "told", NULL))
+		ret = args_u64(args, "told", 0, UINT32_MAX, &f->told, err, n);
 	if (!ret)
 		ret = netvsp_vf_attach(args_str(args, "nic", "net0"), &f->vf, err, n);
 	if (ret)
@@ -206,7 +211,7 @@ static void stop(struct vm *vm)
 const struct device_type vf_virtio_type = {
 	.option = "vf",
 	.type = "virtio",
-	.help = "id=vf0,nic=net0,offer=auto|boot|manual,delay=1000," BUS_HELP ",\n"
+	.help = "id=vf0,nic=net0,offer=auto|boot|manual,delay=1000,told=N," BUS_HELP ",\n"
 		"    and of --net virtio: mac, queues, mtu (the NIC's), ring, csum, gso, mrg, event-idx",
 	.create = create_vf,
 	.stop = stop,

@@ -13,7 +13,7 @@
 #include <linux/pci.h>
 #include <linux/rtnetlink.h>
 
-#define QUEUES		4
+#define QUEUES_MAX	4u
 #define RING_MAX	4096
 #define TABLE		32
 
@@ -29,6 +29,10 @@ static char *mac = "";
 module_param(mac, charp, 0444);
 MODULE_PARM_DESC(mac, "address of the interface");
 
+static unsigned int queues = QUEUES_MAX;
+module_param(queues, uint, 0444);
+MODULE_PARM_DESC(queues, "of either direction, 1 to 4");
+
 static bool no_xdp;
 module_param(no_xdp, bool, 0444);
 MODULE_PARM_DESC(no_xdp, "take no XDP programs");
@@ -36,6 +40,34 @@ MODULE_PARM_DESC(no_xdp, "take no XDP programs");
 static bool no_sharing;
 module_param(no_sharing, bool, 0444);
 MODULE_PARM_DESC(no_sharing, "take no packets that their sender sends again");
+
+/* The interface, while there is one. Guarded by RTNL. */
+static struct net_device *made;
+
+static int set_full(const char *text, const struct kernel_param *param)
+{
+	bool before = *(bool *)param->arg;
+	int err = param_set_bool(text, param);
+
+	if (err || *(bool *)param->arg == before)
+		return err;
+	rtnl_lock();
+	if (made && before)
+		netif_tx_wake_all_queues(made);
+	else if (made)
+		netif_tx_stop_all_queues(made);
+	rtnl_unlock();
+	return 0;
+}
+
+static const struct kernel_param_ops full_ops = {
+	.set = set_full,
+	.get = param_get_bool,
+};
+
+static bool full;
+module_param_cb(full, &full_ops, &full, 0644);
+MODULE_PARM_DESC(full, "its queues are stopped, as if its rings were full");
 
 static int shared;
 module_param(shared, int, 0644);
@@ -212,7 +244,9 @@ static int vf_locked_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &address[0], &address[1], &address[2],
 		   &address[3], &address[4], &address[5]) != ETH_ALEN)
 		return -EINVAL;
-	dev = alloc_etherdev_mqs(sizeof(*priv), QUEUES, QUEUES);
+	if (!queues || queues > QUEUES_MAX)
+		return -EINVAL;
+	dev = alloc_etherdev_mqs(sizeof(*priv), queues, queues);
 	if (!dev)
 		return -ENOMEM;
 	priv = netdev_priv(dev);
@@ -220,8 +254,8 @@ static int vf_locked_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	priv->ring.tx_max_pending = RING_MAX;
 	priv->ring.rx_pending = RING_MAX / 4;
 	priv->ring.tx_pending = RING_MAX / 4;
-	priv->channels.max_combined = QUEUES;
-	priv->channels.combined_count = QUEUES;
+	priv->channels.max_combined = queues;
+	priv->channels.combined_count = queues;
 	dev->netdev_ops = &ops;
 	dev->ethtool_ops = &ethtool_ops;
 	dev->max_mtu = ETH_MAX_MTU;
@@ -235,9 +269,14 @@ static int vf_locked_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	pci_set_drvdata(pdev, dev);
 	netif_carrier_off(dev);
 	err = register_netdev(dev);
-	if (err)
+	if (err) {
 		free_netdev(dev);
-	return err;
+		return err;
+	}
+	rtnl_lock();
+	made = dev;
+	rtnl_unlock();
+	return 0;
 }
 
 static void vf_locked_remove(struct pci_dev *pdev)
@@ -245,6 +284,9 @@ static void vf_locked_remove(struct pci_dev *pdev)
 	struct net_device *dev = pci_get_drvdata(pdev);
 	struct vf_locked *priv = netdev_priv(dev);
 
+	rtnl_lock();
+	made = NULL;
+	rtnl_unlock();
 	unregister_netdev(dev);
 	/* whoever gave a program has to have taken it back */
 	WARN_ON(priv->prog);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=sh disable=SC2154
-# What a packet on its way to the VF may not pass by: its qdisc, tc, and the rule on shared packets.
-#: cpus=1 deadline=120 guest=modules
+# shellcheck shell=sh disable=SC2154,SC2034
+# What a packet on its way to the VF may not pass by: qdisc, tc, captures, a stopped queue, shared packets.
+#: cpus=1 deadline=120 guest=modules guest=bench
 #: PACKETS=200
 #: --net netvsc,id=net0,queues=@CPUS@,backend=echo
 #: --vf virtio,id=vf0,nic=net0,serial=13,delay=100
@@ -14,13 +14,6 @@
 . /lab/vf.sh
 
 [ "$DRIVER" = hv_netvsc_accel ] || skip "hv_netvsc passes nothing by"
-
-insert() {
-	run insmod "/usr/lib/modules/$(uname -r)/ours/vf_locked.ko" \
-		"mac=$(cat "/sys/class/net/$nics/address")" "$@"
-	vf_up "$nics"
-	eventually 10 "$vf up" grep -q 1 "/sys/class/net/$vf/carrier"
-}
 
 sent() {
 	cat "/sys/class/net/$vf/statistics/tx_packets"
@@ -36,8 +29,9 @@ given() {
 	given=$(($(stat "$given_name") - given_before))
 }
 
+# pings [COUNT]
 pings() {
-	ping -q -c 20 -i 0.01 -W 1 10.68.0.9 >/dev/null || :
+	ping -q -c "${1:-20}" -i 0.01 -W 1 10.68.0.9 >/dev/null || :
 }
 
 # again: packets of which pktgen sends each eight times, the same one.
@@ -55,17 +49,11 @@ again() {
 }
 
 driver_load
-bus_up
-modprobe pci-hyperv 2>/dev/null || :
 run modprobe -a pktgen sch_tbf sch_ingress cls_matchall act_gact
 run ip link set "$nics" up
 ip addr replace 10.68.0.2/16 dev "$nics"
 ip neigh replace 10.68.0.9 lladdr 02:00:00:00:00:09 dev "$nics"
-eventually 20 "a function" test -e /sys/bus/pci/slots/13
-function=$(cat /sys/bus/pci/slots/13/address).0
-echo vf_locked >"/sys/bus/pci/devices/$function/driver_override"
-[ ! -e "/sys/bus/pci/devices/$function/driver" ] ||
-	echo "$function" >"/sys/bus/pci/devices/$function/driver/unbind"
+stand_in 13
 insert no_sharing=1
 
 given vf_tx_queued pings
@@ -88,6 +76,34 @@ same "packets that tc let through" "$before" "$(sent)"
 run tc qdisc del dev "$vf" clsact
 pings
 at_least "packets sent without tc" $((before + 20)) "$(sent)"
+
+# Somebody looks at what leaves the VF.
+/lab/programs/capture "$vf" >/tmp/capture.log 2>&1 &
+capture=$!
+eventually 5 "a capture" grep -q ready /tmp/capture.log
+given vf_tx_queued pings
+kill "$capture"
+wait "$capture" || fail "capture: $(tail -n 1 /tmp/capture.log)"
+answer=$(tail -n 1 /tmp/capture.log)
+at_least "packets that a capture on the VF saw" 20 "$(word sent)"
+at_least "packets the ordinary way for a capture" 20 "$given"
+
+# While the VF has no room its qdisc keeps what there is, and nothing is lost.
+full=/sys/module/vf_locked/parameters/full
+before=$(sent)
+dropped=$(stat vf_tx_dropped)
+echo 1 >"$full"
+# few, since the sender's socket has to pay for those that wait
+given vf_tx_queued pings 5
+at_least "packets through the qdisc of a VF without room" 5 "$given"
+same "packets at a driver whose queues are stopped" "$before" "$(sent)"
+echo 0 >"$full"
+all_sent() {
+	[ "$(sent)" -ge $((before + 5)) ]
+}
+eventually 5 "the packets that waited for room" all_sent
+vf_stats
+same "packets dropped meanwhile" "$dropped" "$(stat vf_tx_dropped)"
 
 again
 same "shared packets at a driver that takes none" 0 "$(cat /sys/module/vf_locked/parameters/shared)"

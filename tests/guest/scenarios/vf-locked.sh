@@ -8,14 +8,6 @@
 # shellcheck disable=SC1091
 . /lab/vf.sh
 
-# insert [PARAMETER...]: the VF's driver, which is told its address.
-insert() {
-	run insmod "/usr/lib/modules/$(uname -r)/ours/vf_locked.ko" \
-		"mac=$(cat "/sys/class/net/$nics/address")" "$@"
-	vf_up "$nics"
-	eventually 10 "$vf up" grep -q 1 "/sys/class/net/$vf/carrier"
-}
-
 # remove_driver: and the VF with it; nothing was done to it without its lock.
 remove_driver() {
 	same "operations without the lock" 0 "$(cat /sys/module/vf_locked/parameters/unlocked)"
@@ -35,17 +27,10 @@ setting() {
 }
 
 driver_load
-bus_up
-modprobe pci-hyperv 2>/dev/null || :
 run ip link set "$nics" up
 ip addr replace 10.68.0.2/16 dev "$nics"
 ip neigh replace 10.68.0.9 lladdr 02:00:00:00:00:09 dev "$nics"
-eventually 20 "a function" test -e /sys/bus/pci/slots/11
-function=$(cat /sys/bus/pci/slots/11/address).0
-# The bus driver of virtio may be part of the kernel, and has it then.
-echo vf_locked >"/sys/bus/pci/devices/$function/driver_override"
-[ ! -e "/sys/bus/pci/devices/$function/driver" ] ||
-	echo "$function" >"/sys/bus/pci/devices/$function/driver/unbind"
+stand_in 11
 insert
 before=$(sent)
 ping -q -c 20 -i 0.01 -W 1 10.68.0.9 >/dev/null || :

@@ -2,34 +2,17 @@
 # shellcheck shell=sh disable=SC2154,SC2153
 # The data path moves to the VF and back amid numbered traffic: nothing is lost, and how long it takes.
 #: cpus=2 deadline=3000 guest=modules guest=bench
-#: SWITCHES=20 RATE=500 SIZE=400 QUIET=5
+#: SWITCHES=20 RATE=500 SIZE=400 QUIET=5 STAY=0
 #: --net netvsc,id=net0,queues=@CPUS@,backend=echo
 #: --vf virtio,id=vf0,nic=net0,serial=9,delay=100
 
-# SWITCHES counts both ways. QUIET: seconds of the same traffic before, without a switch.
+# SWITCHES counts both ways. QUIET: seconds of the same traffic before, without a switch. STAY: seconds
+# on a path after each switch.
 
 # shellcheck disable=SC1091
 . /lab/vf.sh
-
-# numbered NAME COMMAND...: numbered datagrams there and back while COMMAND runs; sets $answer.
-numbered() {
-	numbered_name=$1
-	shift
-	/lab/programs/udpseq 10.68.0.1 7 "$SIZE" "$RATE" >/tmp/udpseq.log 2>&1 &
-	udpseq=$!
-	eventually 5 "udpseq" grep -q ready /tmp/udpseq.log
-	"$@"
-	kill "$udpseq"
-	wait "$udpseq" || fail "udpseq: $(tail -n 1 /tmp/udpseq.log)"
-	numbers=$(tail -n 1 /tmp/udpseq.log)
-	result "$numbered_name" "$numbers"
-}
-
-# number NAME: of the last numbered traffic.
-number() {
-	answer=$numbers
-	word "$1"
-}
+# shellcheck disable=SC1091
+. /lab/numbered.sh
 
 switches() {
 	turn=0
@@ -37,8 +20,10 @@ switches() {
 		turn=$((turn + 1))
 		run ip link set "$vf" down
 		eventually 20 "switch $turn away from $vf" path_is synthetic
+		sleep "$STAY"
 		run ip link set "$vf" up
 		eventually 20 "switch $turn to $vf" path_is vf
+		sleep "$STAY"
 	done
 }
 
@@ -49,13 +34,24 @@ ip addr replace 10.68.0.2/16 dev "$nics"
 vf_up "$nics"
 eventually 20 "an echo" ping -q -c 1 -W 1 10.68.0.1
 
+# sent_over NAME OBJECT: packets that the guest has sent over that path so far.
+sent_over() {
+	packets "$2"
+	result "$1" "$tx"
+}
+
 numbered quiet sleep "$QUIET"
 same "lost without a switch" 0 "$(number lost)"
+sent_over vf_before vf0
+sent_over synthetic_before net0
 numbered switched switches
+sent_over vf_after vf0
+sent_over synthetic_after net0
 tell "do net0 counters" || fail "counters of net0: $answer"
 at_least "switches to the VF" $((SWITCHES / 2)) "$(word to_vf)"
 at_least "switches away from it" $((SWITCHES / 2)) "$(word to_synthetic)"
 result switches "$answer"
+result turns "$SWITCHES"
 [ "$DRIVER" = hv_netvsc_accel ] || exit 0
 same "lost amid $SWITCHES switches" 0 "$(number lost)"
 same "came twice" 0 "$(number twice)"
