@@ -114,6 +114,7 @@ int nva_xsk_wakeup(struct net_device *ndev, u32 queue, u32 flags)
 		return -ENETDOWN;
 	/* give_pool() waits for us */
 	local_bh_disable();
+	/* pairs with take_pool() */
 	pool = smp_load_acquire(&q->xdp.pool);
 	if (pool && flags & XDP_WAKEUP_TX && send_first(q, pool))
 		napi_schedule(&q->napi);
