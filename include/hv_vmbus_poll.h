@@ -9,16 +9,22 @@
  * HVA_POLL_GAP_US on average, the channel is *steady*: the interrupt stays masked, who transmits
  * schedules NAPI when the host wrote something, and a timer looks once a *period* and ends it when
  * packets come less often. A channel that hardly transmits is steady only when its interrupts
- * themselves come that close: a host that gives many packets with each leaves nothing to save. What
+ * themselves come that close, or when the longest period gathers HVA_POLL_BATCH packets and stands
+ * for two interrupts: else a host that gives many packets with each leaves nothing to save. What
  * the host sends while nobody transmits waits for the timer, so the period bounds the delay. It
- * begins at HVA_POLL_MIN_US and doubles while load lasts and we transmit more than we receive, up
- * to what the user allows. Where packets are rare, as in a request and its response, no timer runs
- * and nothing is ever delayed.
+ * begins at HVA_POLL_MIN_US and doubles while load lasts and we transmit more than we receive;
+ * where we hardly transmit it is as long as it takes to gather two polls. It is never longer than
+ * the user allows. Where packets are rare, as in a request and its response, no timer runs and
+ * nothing is ever delayed.
  *
  * A poll ends like this::
  *
  *	if (hva_poll_ended(&poll))
  *		send what was held back because of hva_poll_burst()
+ *	if (work == budget) {
+ *		hva_poll_took(&poll, packets);
+ *		return budget;
+ *	}
  *	stay = hva_poll_stay(&poll, packets);
  *	if (!napi_complete_done(napi, work) || stay)
  *		return work;
@@ -36,6 +42,8 @@
 #define HVA_POLL_GAP_US		16u
 /* About as long may a packet be held back while a channel is steady. */
 #define HVA_POLL_HOLD_US	128u
+/* Packets that a poll takes at most. */
+#define HVA_POLL_BATCH		64u
 /* Shorter periods save nothing: the timer costs as much as an interrupt. */
 #define HVA_POLL_MIN_US		64u
 #define HVA_POLL_MAX_US		1000u
@@ -56,7 +64,9 @@
  * @seen_taken: likewise
  * @timer: one tick a period
  * @period: now, us; the timer's while steady
+ * @last_period: the one before, in which came what only the timer lets us take; likewise
  * @first: the timer has not fired since the channel became steady; the timer's
+ * @flood: as many packets came as the longest period needs to be worth it; the timer's while steady
  * @interrupted: interrupts came densely when the channel became steady; the timer's while steady
  * @adaptive: the period grows from HVA_POLL_MIN_US to @usecs
  * @steady: how often the channel became steady
@@ -79,7 +89,9 @@ struct hva_poll {
 	u32 seen_taken;
 	struct hrtimer timer;
 	u32 period;
+	u32 last_period;
 	bool first;
+	bool flood;
 	bool interrupted;
 	bool adaptive;
 	u64 steady;
@@ -173,6 +185,18 @@ static inline bool hva_poll_ended(struct hva_poll *poll)
 		return false;
 	poll->was_steady = false;
 	return true;
+}
+
+/**
+ * hva_poll_took() - a poll took packets and is not the last: NAPI calls again at once
+ * @poll: initialised
+ * @packets: received in this poll
+ *
+ * Context: NAPI.
+ */
+static inline void hva_poll_took(struct hva_poll *poll, u32 packets)
+{
+	WRITE_ONCE(poll->taken, poll->taken + packets);
 }
 
 /**

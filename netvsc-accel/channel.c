@@ -384,6 +384,7 @@ int nva_poll(struct napi_struct *napi, int budget)
 		}
 	}
 	if (work >= budget || completions >= TX_BUDGET || unsent) {
+		hva_poll_took(&q->poll, work);
 		hva_latency_done(&q->hc, taken, false);
 		return budget;
 	}

@@ -3,9 +3,10 @@
  * Reading RNDIS that the host wrote, without trusting a byte of it. Pure functions: no allocation,
  * no driver state, so that tests/unit runs the same source in user space against hostile input.
  *
- * Every field of a received message is read exactly once, straight from shared memory, and bounded
- * before it is used; the per-packet information is walked once. Nothing here copies a block: the
- * walk reads four words a record, in two loads. It is inline, since it runs once a packet.
+ * Every value that is used of a received message was read once, straight from shared memory, and
+ * bounded before; the per-packet information is walked once, or found to be the usual one. Nothing
+ * here copies a block: the walk reads four words a record, in two loads. It is inline, since it
+ * runs once a packet.
  */
 #ifndef HV_NETVSC_ACCEL_RNDIS_PARSE_H
 #define HV_NETVSC_ACCEL_RNDIS_PARSE_H
@@ -165,6 +166,44 @@ static inline bool rndis_parse_odd_ppi(const void *at, u32 size, u32 type, struc
 	return true;
 }
 
+/* The first two words of a record with one value right behind its header. */
+#define RNDIS_PPI_USUAL(type) ((u64)(type) << 32 | sizeof(struct rndis_ppi_u32))
+
+/*
+ * Nearly every frame comes with a checksum, or that and a hash: those are taken in a few steps.
+ * False: there is something else, and nothing of what was read here is used.
+ */
+static inline bool rndis_parse_usual(const void *at, u32 room, struct rndis_rx *rx)
+{
+	const u32 each = sizeof(struct rndis_ppi_u32);
+	u32 csum = 0, hash = 0;
+	u8 has = 0;
+
+	if (!room || room % each || room > 4 * each)
+		return false;
+	do {
+		u64 head = rndis_shared_u64(at);
+		u64 tail = rndis_shared_u64(at + offsetof(struct rndis_ppi, value_offset));
+
+		if ((u32)tail != sizeof(struct rndis_ppi))
+			return false;
+		if (head == RNDIS_PPI_USUAL(RNDIS_PPI_CSUM)) {
+			csum = tail >> 32;
+		} else if (head == RNDIS_PPI_USUAL(RNDIS_PPI_HASH)) {
+			hash = tail >> 32;
+			has = RNDIS_RX_HAS_HASH;
+		} else {
+			return false;
+		}
+		at += each;
+		room -= each;
+	} while (room);
+	rx->csum = csum;
+	rx->hash = hash;
+	rx->has = has;
+	return true;
+}
+
 /*
  * Takes the records in the @room bytes at @at. Each is at least its header, so the walk ends; the
  * count bounds it further. All that we know have one value, which hosts put right behind the
@@ -242,7 +281,10 @@ static inline enum rndis_fault rndis_parse_packet(const void *message, u32 lengt
 		return RNDIS_FINE;
 	if (offset < fixed || offset > room || bytes > room - offset)
 		return RNDIS_BAD_PPI;
-	return rndis_parse_ppi(message + body + offset, bytes, rx);
+	message += body + offset;
+	if (likely(rndis_parse_usual(message, bytes, rx)))
+		return RNDIS_FINE;
+	return rndis_parse_ppi(message, bytes, rx);
 }
 
 const void *rndis_parse_info(const void *message, u32 length, u32 fixed, u32 offset, u32 bytes);

@@ -431,8 +431,8 @@ static struct sk_buff *first_part(struct nva_queue *q, const void *frame, u32 le
 }
 
 /* A whole frame as it is to most: linear, in a packet buffer of its own. */
-static noinline void receive_plain(struct nva_queue *q, const void *frame,
-				   const struct rndis_rx *rx)
+static __always_inline void receive_plain(struct nva_queue *q, const void *frame,
+					  const struct rndis_rx *rx)
 {
 	struct sk_buff *skb;
 

@@ -374,6 +374,21 @@ enum nva_xdp_end nva_xdp_run(struct nva_queue *q, struct bpf_prog *prog, struct 
 	return run_prog(q, prog, xdp, length);
 }
 
+/* A page for frames to come, and what of its description no frame changes. */
+static bool new_buffer(struct nva_queue *q)
+{
+	struct nva_xdp *x = &q->xdp;
+
+	x->buffer = whole_page(q);
+	if (unlikely(!x->buffer)) {
+		q->rx_stats.no_memory++;
+		return false;
+	}
+	xdp_init_buff(&x->buff.xdp, PAGE_SIZE, &x->rxq);
+	x->buff.xdp.data_hard_start = page_address(x->buffer);
+	return true;
+}
+
 /**
  * nva_xdp_receive() - run the program on a frame
  * @q: queue with a program
@@ -391,16 +406,11 @@ struct sk_buff *nva_xdp_receive(struct nva_queue *q, struct bpf_prog *prog, cons
 	struct nva_xdp *x = &q->xdp;
 	struct xdp_buff *xdp = &x->buff.xdp;
 
-	if (unlikely(!x->buffer)) {
-		x->buffer = whole_page(q);
-		if (unlikely(!x->buffer)) {
-			q->rx_stats.no_memory++;
-			return NULL;
-		}
-	}
+	if (unlikely(!x->buffer) && !new_buffer(q))
+		return NULL;
 	nva_xdp_describe(xdp, q->ndev, rx);
-	xdp_init_buff(xdp, PAGE_SIZE, &x->rxq);
-	xdp_prepare_buff(xdp, page_address(x->buffer), XDP_PACKET_HEADROOM, linear, true);
+	xdp->flags = 0;
+	xdp_prepare_buff(xdp, xdp->data_hard_start, XDP_PACKET_HEADROOM, linear, true);
 	memcpy(xdp->data, frame, linear);
 	if (unlikely(linear < rx->data_length)) {
 		if (!prog->aux->xdp_has_frags) {

@@ -20,6 +20,8 @@ struct xsk_buff_pool;
 
 /* Frames that are sent under one lock. */
 #define NVA_XDP_BULK		32u
+/* Buffers of a socket that are taken at once. */
+#define NVA_XSK_CHUNKS		32u
 /* Frames up to this are copied out of their page when a program lets them through. */
 #define NVA_XDP_COPY		256u
 
@@ -43,8 +45,10 @@ struct nva_xdp_buff {
  * @prog: program, or NULL; written under RTNL, read by NAPI within a poll
  * @pool: buffers of an AF_XDP socket bound to this queue, or NULL; likewise
  * @buffer: a whole page of the queue's pool that no frame is in, or NULL; NAPI
- * @spare: a buffer of @pool that no frame is in, or NULL; NAPI
- * @buff: the frame in @buffer; here and not on the stack, which is cleared each time; NAPI
+ * @chunk: buffers of @pool that no frame is in, [@chunk_at, @chunk_end); NAPI
+ * @chunk_at: the next one; NAPI
+ * @chunk_end: see @chunk; NAPI
+ * @buff: the frame in @buffer; here and not on the stack: most of it stays; NAPI
  * @redirected: xdp_do_flush() is due; NAPI
  * @owed: a doorbell is due for frames of @tx that were sent; NAPI
  * @n_tx: frames in @tx; NAPI
@@ -56,7 +60,9 @@ struct nva_xdp {
 	struct bpf_prog *prog;
 	struct xsk_buff_pool *pool;
 	struct page *buffer;
-	struct xdp_buff *spare;
+	struct xdp_buff *chunk[NVA_XSK_CHUNKS];
+	u32 chunk_at;
+	u32 chunk_end;
 	struct nva_xdp_buff buff;
 	bool redirected;
 	bool owed;

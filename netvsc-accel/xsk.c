@@ -51,9 +51,8 @@ static void give_pool(struct nva_queue *q)
 	WRITE_ONCE(x->pool, NULL);
 	/* polls run in softirq: those that saw it have ended then */
 	synchronize_net();
-	if (x->spare)
-		xsk_buff_free(x->spare);
-	x->spare = NULL;
+	while (x->chunk_at < x->chunk_end)
+		xsk_buff_free(x->chunk[x->chunk_at++]);
 	xdp_rxq_info_unreg(&x->zc_rxq);
 	xsk_pool_dma_unmap(pool, 0);
 }
@@ -79,6 +78,20 @@ int nva_xsk_setup(struct nva_queue *q, struct xsk_buff_pool *pool)
 	return 0;
 }
 
+/*
+ * Sends the first frames of a socket that woke us. A socket that only receives wakes us each time
+ * it waits, too, unless it was bound with need_wakeup: it has none, and needs no poll. Returns true
+ * when there may be more.
+ */
+static bool send_first(struct nva_queue *q, struct xsk_buff_pool *pool)
+{
+	u32 room = NVA_XDP_BULK, n = nva_xdp_send_umem(q, pool, &room);
+
+	if (n)
+		hva_flush(&q->hc);
+	return n || !room;
+}
+
 /**
  * nva_xsk_wakeup() - ndo_xsk_wakeup()
  * @ndev: interface
@@ -91,6 +104,7 @@ int nva_xsk_setup(struct nva_queue *q, struct xsk_buff_pool *pool)
 int nva_xsk_wakeup(struct net_device *ndev, u32 queue, u32 flags)
 {
 	struct nva_device *dev = netdev_priv(ndev);
+	struct xsk_buff_pool *pool;
 	struct nva_queue *q;
 
 	if (queue >= READ_ONCE(dev->n_live))
@@ -98,14 +112,22 @@ int nva_xsk_wakeup(struct net_device *ndev, u32 queue, u32 flags)
 	q = dev->queue[queue];
 	if (!nva_queue_ready(q))
 		return -ENETDOWN;
-	if (!READ_ONCE(q->xdp.pool))
-		return -EINVAL;
-	if (flags & XDP_WAKEUP_TX && !napi_if_scheduled_mark_missed(&q->napi)) {
-		local_bh_disable();
+	/* give_pool() waits for us */
+	local_bh_disable();
+	/* pairs with take_pool() */
+	pool = smp_load_acquire(&q->xdp.pool);
+	if (pool && flags & XDP_WAKEUP_TX && send_first(q, pool))
 		napi_schedule(&q->napi);
-		local_bh_enable();
-	}
-	return 0;
+	local_bh_enable();
+	return pool ? 0 : -EINVAL;
+}
+
+/* Takes chunks that the socket filled in. False: there are none. */
+static noinline bool take_chunks(struct nva_xdp *x, struct xsk_buff_pool *pool)
+{
+	x->chunk_at = 0;
+	x->chunk_end = xsk_buff_alloc_batch(pool, x->chunk, NVA_XSK_CHUNKS);
+	return x->chunk_end;
 }
 
 /**
@@ -123,19 +145,17 @@ struct sk_buff *nva_xsk_receive(struct nva_queue *q, struct xsk_buff_pool *pool,
 				struct bpf_prog *prog, const void *frame, const struct rndis_rx *rx)
 {
 	struct nva_xdp *x = &q->xdp;
-	struct xdp_buff *xdp = x->spare ?: xsk_buff_alloc(pool);
-	struct sk_buff *skb = NULL;
+	struct xdp_buff *xdp;
 
-	x->spare = NULL;
-	if (unlikely(!xdp)) {
+	if (x->chunk_at == x->chunk_end && !take_chunks(x, pool)) {
 		q->rx_stats.xsk_no_buffer++;
 		return NULL;
 	}
 	if (unlikely(rx->data_length > xsk_pool_get_rx_frame_size(pool))) {
 		nva_fault(q->dev, NVA_RX_TOO_LONG);
-		x->spare = xdp;
 		return NULL;
 	}
+	xdp = x->chunk[x->chunk_at];
 	xdp->data = xdp->data_hard_start + XDP_PACKET_HEADROOM;
 	xdp->data_meta = xdp->data;
 	xdp->data_end = xdp->data + rx->data_length;
@@ -143,18 +163,17 @@ struct sk_buff *nva_xsk_receive(struct nva_queue *q, struct xsk_buff_pool *pool,
 	memcpy(xdp->data, frame, rx->data_length);
 	nva_xdp_describe(xdp, q->ndev, rx);
 
+	/* unless somebody keeps it, the chunk takes the next frame */
 	switch (nva_xdp_run(q, prog, xdp, rx->data_length)) {
 	case NVA_XDP_GONE:
-		return NULL;
-	case NVA_XDP_UP:
-		skb = nva_rx_skb(q, xdp->data, xdp->data_end - xdp->data);
+		x->chunk_at++;
 		break;
+	case NVA_XDP_UP:
+		return nva_rx_skb(q, xdp->data, xdp->data_end - xdp->data);
 	case NVA_XDP_FREE:
 		break;
 	}
-	/* the chunk takes the next frame */
-	x->spare = xdp;
-	return skb;
+	return NULL;
 }
 
 /**

@@ -187,6 +187,59 @@ static void as_it_should_not_be(void)
 	}
 }
 
+/* Few records and no others: read another way, with the same rules and the same outcome. */
+static void few_records(void)
+{
+	const struct rndis_ppi_u32 csum = ppi(RNDIS_PPI_CSUM, RNDIS_RXCSUM_UDP_GOOD);
+	const struct rndis_ppi_u32 hash = ppi(RNDIS_PPI_HASH, 0xdeadbeef);
+	const struct {
+		struct rndis_ppi_u32 record[3];
+		u32 n, csum;
+		u8 has;
+		u16 vlan;
+	} rows[] = {
+		{ { csum }, 1, RNDIS_RXCSUM_UDP_GOOD, 0, 0 },
+		{ { hash }, 1, 0, RNDIS_RX_HAS_HASH, 0 },
+		{ { csum, hash }, 2, RNDIS_RXCSUM_UDP_GOOD, RNDIS_RX_HAS_HASH, 0 },
+		{ { hash, csum }, 2, RNDIS_RXCSUM_UDP_GOOD, RNDIS_RX_HAS_HASH, 0 },
+		{ { csum, ppi(RNDIS_PPI_VLAN, 7 << RNDIS_VLAN_ID_SHIFT) }, 2,
+		  RNDIS_RXCSUM_UDP_GOOD, RNDIS_RX_HAS_VLAN, 7 },
+		{ { csum, ppi(12345, 1), hash }, 3, RNDIS_RXCSUM_UDP_GOOD, RNDIS_RX_HAS_HASH, 0 },
+	};
+	struct rndis_rx rx;
+	unsigned int i, bad;
+
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct message m = good();
+		u32 last = rows[i].n - 1;
+
+		memcpy(m.ppi, rows[i].record, sizeof(rows[i].record));
+		m.packet.ppi_length = cpu_to_le32(rows[i].n * sizeof(csum));
+		memset(&rx, 0xff, sizeof(rx));
+		check_is(parse(&m, sizeof(m), &rx), RNDIS_FINE);
+		check_is(rx.csum, rows[i].csum);
+		check_is(rx.has, rows[i].has);
+		check_is(rx.piece, 0);
+		if (rx.has & RNDIS_RX_HAS_HASH)
+			check_is(rx.hash, 0xdeadbeef);
+		if (rx.has & RNDIS_RX_HAS_VLAN)
+			check_is(rx.vlan_tci, rows[i].vlan);
+		/* values outside, and records that do not end where the buffer does */
+		for (bad = 8; bad <= 16; bad += 4) {
+			m.ppi[last].ppi.value_offset = cpu_to_le32(bad);
+			check_is(parse(&m, sizeof(m), &rx), bad == 12 ? RNDIS_FINE : RNDIS_BAD_PPI);
+		}
+		m.ppi[last] = rows[i].record[last];
+		for (bad = 12; bad <= 20; bad += 4) {
+			m.ppi[last].ppi.size = cpu_to_le32(bad);
+			check_is(parse(&m, sizeof(m), &rx), bad == 16 ? RNDIS_FINE : RNDIS_BAD_PPI);
+		}
+		m.ppi[last] = rows[i].record[last];
+		m.packet.ppi_length = cpu_to_le32(rows[i].n * sizeof(csum) - 4);
+		check_is(parse(&m, sizeof(m), &rx), RNDIS_BAD_PPI);
+	}
+}
+
 /* A chain of the smallest records ends at its bound, not at the end of the message. */
 static void endless(void)
 {
@@ -319,6 +372,7 @@ void test_rndis(void)
 {
 	as_it_should_be();
 	as_it_should_not_be();
+	few_records();
 	endless();
 	headers();
 	info_buffers();

@@ -74,6 +74,8 @@ static void run_poll(void)
 		ended++;
 		held = 0;
 	}
+	for (; received >= HVA_POLL_BATCH; received -= HVA_POLL_BATCH)
+		hva_poll_took(&poll, HVA_POLL_BATCH);
 	stay = hva_poll_stay(&poll, received);
 	check(!stay || poll.timer.pending || napi.scheduled);
 	if (!stay)
@@ -199,19 +201,6 @@ static void transmit_load(void)
 	check(ended == 1);
 }
 
-/* Nobody looks but the timer: the period does not grow. */
-static void receive_load(void)
-{
-	reset(true, 256);
-	receive(2000, 2);
-	check(poll.steady == 1 && poll.period == HVA_POLL_MIN_US);
-	check(longest <= US(HVA_POLL_MIN_US));
-	check(interrupts <= 2 + HVA_POLL_MIN_US / 2 + 1);
-	check(hva_poll_burst(&poll) == 1);
-	advance(test_now + US(3 * HVA_POLL_MIN_US));
-	check(!masked && ended == 1 && ring->write_index == channel.inbound.priv_read_index);
-}
-
 /* The host writes @n packets and interrupts once. */
 static void host_writes_many(u32 n)
 {
@@ -219,6 +208,96 @@ static void host_writes_many(u32 n)
 		written = test_now;
 	ring->write_index += n - 1;
 	host_writes(false);
+}
+
+/* Interrupts are dense, and nobody looks but the timer: the period does not grow. */
+static void receive_load(void)
+{
+	reset(true, 256);
+	receive(1000, 5);
+	check(poll.steady == 1 && poll.period == HVA_POLL_MIN_US);
+	check(longest <= US(HVA_POLL_MIN_US));
+	check(interrupts <= 2 + HVA_POLL_MIN_US / 5 + 1);
+	check(hva_poll_burst(&poll) == 1);
+	advance(test_now + US(3 * HVA_POLL_MIN_US));
+	check(!masked && ended == 1 && ring->write_index == channel.inbound.priv_read_index);
+}
+
+/* @n trains of @packets, @gap us apart. */
+static void receive_each(u32 n, u32 packets, u32 gap)
+{
+	while (n--) {
+		host_writes_many(packets);
+		advance(test_now + US(gap));
+	}
+}
+
+/* So many that a period gathers full polls, also where a host interrupts for many at a time. */
+static void receive_flood(void)
+{
+	ktime_t end;
+	u32 gap;
+
+	for (gap = 32; gap <= 128; gap += 8) {
+		reset(true, 256);
+		receive_each(200, 32, gap);
+		check(poll.steady == 1 && poll.ticks >= 200 * gap / 256 - 1);
+		check(poll.ticks <= 200 * gap / 128 + 2);
+		/* two polls, not more than that */
+		check(poll.period == (4 * gap < 256 ? 4 * gap : 256) ||
+		      (poll.period >= 64 && poll.period <= 256 && 256 % gap));
+		check(longest <= US(256));
+		check(interrupts <= 4);
+		/* the end: as above */
+		end = test_now;
+		while (hva_poll_burst(&poll) && test_now < end + US(2000))
+			advance(test_now + US(1));
+		check(test_now - end <= US(3 * 256 + 1));
+		check(ended == 1 && !masked && !poll.timer.pending);
+	}
+	/* hardly more interrupts than ticks */
+	reset(true, 256);
+	receive_each(200, 64, 136);
+	check(!poll.ticks && !longest && interrupts == 200);
+	/* where interrupts are dense, too */
+	reset(true, 256);
+	receive(2000, 2);
+	check(poll.steady == 1 && poll.period == 256);
+	/* more comes, and the period is shorter */
+	receive_each(1000, 2, 1);
+	check(poll.period == HVA_POLL_MIN_US);
+	receive_each(1000, 1, 1);
+	check(poll.steady == 1 && poll.period == 128);
+	/* what the user allows gathers too little */
+	reset(true, 64);
+	receive_each(200, 32, 40);
+	check(!poll.ticks && !longest && interrupts == 200);
+	/* the ceiling lowered */
+	reset(true, 256);
+	receive_each(200, 32, 60);
+	hva_poll_set(&poll, true, 128);
+	receive_each(200, 32, 60);
+	check(poll.period == 128);
+	/* just enough, and trains that drift: steady from the first moment on */
+	reset(true, 256);
+	receive_each(200, 9, 32);
+	check(poll.steady == 1 && poll.period == 256);
+	reset(true, 256);
+	receive_each(1, 32, 70);
+	receive_each(200, 32, 128);
+	check(poll.steady == 1 && interrupts == 2);
+	/* not so many any more: interrupts again */
+	reset(true, 256);
+	receive_each(200, 32, 40);
+	receive_each(40, 4, 40);
+	check(ended == 1 && !masked && !hva_poll_burst(&poll));
+	/* not adaptive: as long as the user says, at once */
+	reset(false, 200);
+	while (!poll.timer.pending && interrupts < 100)
+		receive_each(1, 32, 40);
+	check(poll.period == 200);
+	receive_each(100, 32, 40);
+	check(poll.period == 200 && poll.steady == 1);
 }
 
 /* Several packets to an interrupt: hardly more interrupts than ticks, so no ticks. */
@@ -231,7 +310,7 @@ static void receive_trains(void)
 		for (i = 0; i < 200; i++) {
 			/* and a packet of ours now and then */
 			driver_sends();
-			host_writes_many(32);
+			host_writes_many(6);
 			advance(test_now + US(gap));
 		}
 		check(!poll.ticks && !longest && interrupts == 200);
@@ -245,7 +324,7 @@ static void receive_trains(void)
 		/* until he hardly does */
 		for (i = 0; i < 2000 / gap; i++) {
 			driver_sends();
-			host_writes_many(32);
+			host_writes_many(6);
 			advance(test_now + US(gap));
 		}
 		check(ended == 1 && !hva_poll_burst(&poll) && !masked);
@@ -360,6 +439,7 @@ int main(void)
 	rare();
 	transmit_load();
 	receive_load();
+	receive_flood();
 	receive_trains();
 	just_enough();
 	pauses();
