@@ -366,7 +366,7 @@ int nva_poll(struct napi_struct *napi, int budget)
 	smp_mb();
 	if (unlikely(netif_tx_queue_stopped(q->txq)))
 		nva_tx_resume(q);
-	if (unlikely(hva_poll_ended(&q->poll)))
+	if (unlikely(hva_poll_lull(&q->poll)))
 		nva_tx_release(q);
 
 	if (unlikely(ret < 0)) {

@@ -12,6 +12,10 @@
  * packet with it, 2882 and 3664 at 256 us. So the period doubles while load lasts: short behind
  * short trains of packets, long in long ones.
  *
+ * Who transmits lists of packets sends nothing while the stack makes the next list: cutting 64
+ * datagrams takes longer than the shortest period. So one period without load, a lull, does not end
+ * it. It only lets go what was held back.
+ *
  * This file also builds in user space, under tests/unit.
  */
 #include <linux/export.h>
@@ -56,11 +60,11 @@ static ktime_t period(u32 usecs)
 }
 
 /* Who transmits looks at the ring each time; without him every period is a delay. */
-static u32 next_period(const struct hva_poll *poll, u32 usecs, u32 sent, u32 taken)
+static u32 next_period(const struct hva_poll *poll, u32 usecs)
 {
 	if (!READ_ONCE(poll->adaptive))
 		return usecs;
-	return sent <= taken ? HVA_POLL_MIN_US : min(2 * poll->period, usecs);
+	return poll->sends ? min(2 * poll->period, usecs) : HVA_POLL_MIN_US;
 }
 
 static enum hrtimer_restart tick(struct hrtimer *timer)
@@ -69,21 +73,25 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 	u32 taken = READ_ONCE(poll->taken) - poll->seen_taken;
 	u32 sent = READ_ONCE(poll->sent) - poll->seen_sent;
 	u32 usecs = READ_ONCE(poll->usecs);
-	/* what came since the start is read only now that somebody looks */
-	bool on = usecs && (poll->first ||
-			    (dense(sent + taken, poll->period) &&
-			     (poll->interrupted || !mostly_receives(sent, taken))));
+	bool load = dense(sent + taken, poll->period) &&
+		    (poll->interrupted || !mostly_receives(sent, taken));
+	bool on = usecs && (load || poll->patience);
 
-	poll->first = false;
 	poll->ticks++;
-	WRITE_ONCE(poll->burst, on ? max(burst(sent, poll->period), 1u) : 0);
-	if (!on || hva_poll_waits(poll))
+	if (load)
+		poll->sends = sent > taken;
+	poll->patience = load && poll->sends;
+	WRITE_ONCE(poll->burst, on ? max(load ? burst(sent, poll->period) : 0, 1u) : 0);
+	/* pairs with hva_poll_lull(): who sends what was held back finds that nothing more is */
+	if (!load || !on)
+		smp_store_release(&poll->lull, true);
+	if (!load || !on || hva_poll_waits(poll))
 		napi_schedule(poll->napi);
 	if (!on)
 		return HRTIMER_NORESTART;
 	poll->seen_taken += taken;
 	poll->seen_sent += sent;
-	poll->period = next_period(poll, usecs, sent, taken);
+	poll->period = next_period(poll, usecs);
 	hrtimer_forward_now(timer, period(poll->period));
 	return HRTIMER_RESTART;
 }
@@ -107,7 +115,7 @@ void hva_poll_stop(struct hva_poll *poll)
 {
 	hrtimer_cancel(&poll->timer);
 	WRITE_ONCE(poll->burst, 0);
-	poll->was_steady = false;
+	poll->lull = false;
 }
 EXPORT_SYMBOL_GPL(hva_poll_stop);
 
@@ -142,8 +150,9 @@ bool hva_poll_stay(struct hva_poll *poll, u32 packets)
 		return false;
 
 	poll->period = READ_ONCE(poll->adaptive) ? HVA_POLL_MIN_US : usecs;
-	poll->first = true;
-	poll->was_steady = true;
+	/* what came since the start is read only now that somebody looks */
+	poll->patience = true;
+	poll->sends = sent > taken;
 	poll->steady++;
 	WRITE_ONCE(poll->burst, max(burst(sent, window), 1u));
 	/* NAPI is ours until it is told that it is complete: an early tick is not lost. */
