@@ -387,6 +387,15 @@ static bool held_back(const struct nva_queue *q)
 }
 
 /*
+ * Frees a packet that was copied. The stack calls with bottom halves off, and then the buffer is
+ * kept at hand for the next packet that this CPU receives; netpoll calls with interrupts off.
+ */
+static void free_copied(struct sk_buff *skb)
+{
+	napi_consume_skb(skb, !irqs_disabled());
+}
+
+/*
  * Copies a packet into the open section. Returns 0, -ENOSPC when no section is free, else why the
  * queue is stuck.
  */
@@ -434,7 +443,7 @@ static int send_copied(struct nva_queue *q, struct sk_buff *skb, const struct tx
 	slot->bytes += length;
 
 	skb_tx_timestamp(skb);
-	dev_consume_skb_any(skb);
+	free_copied(skb);
 	flush = __netdev_tx_sent_queue(q->txq, length, netdev_xmit_more() || held_back(q));
 	q->quiet = flush ? 0 : q->quiet + 1;
 	if (flush || slot->packets >= q->batch_max) {
