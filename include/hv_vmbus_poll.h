@@ -163,7 +163,6 @@ static inline void hva_poll_sent(struct hva_poll *poll, u32 packets)
 		napi_schedule(poll->napi);
 }
 
-
 /**
  * hva_poll_lull() - was the last period without load?
  * @poll: initialised

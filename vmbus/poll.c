@@ -82,8 +82,8 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 		poll->sends = sent > taken;
 	poll->patience = load && poll->sends;
 	WRITE_ONCE(poll->burst, on ? max(load ? burst(sent, poll->period) : 0, 1u) : 0);
-	/* pairs with hva_poll_lull(): who sends what was held back finds that nothing more is */
 	if (!load || !on)
+		/* pairs with hva_poll_lull(): who sends what was held finds that nothing more is */
 		smp_store_release(&poll->lull, true);
 	if (!load || !on || hva_poll_waits(poll))
 		napi_schedule(poll->napi);
