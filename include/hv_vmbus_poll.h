@@ -8,7 +8,8 @@
  * packet at a time sends one for each. Once the packets of a channel come closer than
  * HVA_POLL_GAP_US on average, the channel is *steady*: the interrupt stays masked, who transmits
  * schedules NAPI when the host wrote something, and a timer looks once a *period* and ends it when
- * packets come less often. A channel that hardly transmits is steady only when its interrupts
+ * packets come less often; a channel that sends more than it receives may pause for one period, a
+ * *lull*. A channel that hardly transmits is steady only when its interrupts
  * themselves come that close, or when the longest period gathers HVA_POLL_BATCH packets and stands
  * for two interrupts: else a host that gives many packets with each leaves nothing to save. What
  * the host sends while nobody transmits waits for the timer, so the period bounds the delay. It
@@ -19,7 +20,7 @@
  *
  * A poll ends like this::
  *
- *	if (hva_poll_ended(&poll))
+ *	if (hva_poll_lull(&poll))
  *		send what was held back because of hva_poll_burst()
  *	if (work == budget) {
  *		hva_poll_took(&poll, packets);
@@ -58,7 +59,7 @@
  * @sent: packets transmitted; the transmit path's
  * @taken: packets received; NAPI
  * @naps: polls since @since that ended with the interrupt unmasked; NAPI
- * @was_steady: as of the last poll; NAPI
+ * @lull: what was held back is to go; set by the timer, cleared by NAPI
  * @since: when the window began, ktime; NAPI
  * @seen_sent: @sent then, or at the last tick; the timer's while steady
  * @seen_taken: likewise
@@ -67,6 +68,8 @@
  * @last_period: the one before, in which came what only the timer lets us take; likewise
  * @first: the timer has not fired since the channel became steady; the timer's
  * @flood: as many packets came as the longest period needs to be worth it; the timer's while steady
+ * @patience: a period without load does not end it; the timer's while steady
+ * @sends: we transmitted more than we received when there was load; the timer's while steady
  * @interrupted: interrupts came densely when the channel became steady; the timer's while steady
  * @adaptive: the period grows from HVA_POLL_MIN_US to @usecs
  * @steady: how often the channel became steady
@@ -83,7 +86,7 @@ struct hva_poll {
 
 	u32 taken ____cacheline_aligned_in_smp;
 	u32 naps;
-	bool was_steady;
+	bool lull;
 	ktime_t since;
 	u32 seen_sent;
 	u32 seen_taken;
@@ -92,6 +95,8 @@ struct hva_poll {
 	u32 last_period;
 	bool first;
 	bool flood;
+	bool patience;
+	bool sends;
 	bool interrupted;
 	bool adaptive;
 	u64 steady;
@@ -146,7 +151,7 @@ static inline bool hva_poll_waits(const struct hva_poll *poll)
  * @poll: initialised
  *
  * For a transmit path that holds back doorbells or packets, under a lock that the driver also takes
- * when hva_poll_ended() said true, to send what was held back: so nothing is held for good.
+ * when hva_poll_lull() said true, to send what was held back: so nothing is held for good.
  *
  * Context: any.
  * Return: 0 while the channel is not steady: nothing may be held back.
@@ -173,17 +178,21 @@ static inline void hva_poll_sent(struct hva_poll *poll, u32 packets)
 }
 
 /**
- * hva_poll_ended() - has the channel just ceased to be steady?
+ * hva_poll_lull() - was the last period without load?
  * @poll: initialised
  *
+ * A lull may be the end of the steady time, or only a pause in it.
+ *
  * Context: NAPI, once in each poll.
- * Return: true once for each time that the channel was steady.
+ * Return: true once for each lull: send what was held back because of hva_poll_burst(), which says
+ * 0 or 1 by now.
  */
-static inline bool hva_poll_ended(struct hva_poll *poll)
+static inline bool hva_poll_lull(struct hva_poll *poll)
 {
-	if (likely(poll->was_steady == !!READ_ONCE(poll->burst)))
+	/* pairs with tick() in poll.c */
+	if (likely(!smp_load_acquire(&poll->lull)))
 		return false;
-	poll->was_steady = false;
+	WRITE_ONCE(poll->lull, false);
 	return true;
 }
 

@@ -14,8 +14,8 @@
 #define TX_BUDGET		256
 /* Longest packet of a host: transfer header, the most ranges it coalesces, and an NVSP message. */
 #define MAX_PACKET		ALIGN(24 + 562 * 8 + NVSP_MESSAGE_SIZE + 64, 64)
-/* Smallest ring worth opening, per direction. */
-#define RING_MIN		SZ_64K
+/* Smallest ring worth opening, per direction, with its control page. */
+#define RING_MIN		SZ_128K
 
 static void stalled(struct timer_list *timer)
 {
@@ -90,7 +90,9 @@ static void interrupt(void *context)
  * @q: queue without a channel
  * @chan: primary or sub-channel
  *
- * Rings are one contiguous block. When that cannot be had, smaller ones are tried.
+ * Rings are one contiguous block, which the bus allocates by powers of two: each direction is one,
+ * with its control page, so that nothing of the block is left over. (Rings of 256 KiB behind their
+ * control pages filled half of the same block.) When it cannot be had, smaller ones are tried.
  *
  * Context: process, no RTNL. The bus waits for the host inside, without deadline; a rescind ends
  * it.
@@ -99,7 +101,7 @@ static void interrupt(void *context)
 int nva_channel_open(struct nva_queue *q, struct vmbus_channel *chan)
 {
 	const struct hva_params params = { .max_pkt_size = MAX_PACKET, .low_latency = true };
-	u32 bytes = VMBUS_RING_SIZE(q->dev->ring_bytes);
+	u32 bytes = q->dev->ring_bytes;
 	int err;
 
 	memset(&q->hc, 0, sizeof(q->hc));
@@ -114,9 +116,9 @@ int nva_channel_open(struct nva_queue *q, struct vmbus_channel *chan)
 	napi_enable(&q->napi);
 	for (;;) {
 		err = vmbus_open(chan, bytes, bytes, NULL, 0, interrupt, q);
-		if (err != -ENOMEM || bytes / 2 < VMBUS_RING_SIZE(RING_MIN))
+		if (err != -ENOMEM || bytes / 2 < RING_MIN)
 			break;
-		bytes = PAGE_ALIGN(bytes / 2);
+		bytes /= 2;
 	}
 	if (err) {
 		napi_disable(&q->napi);
@@ -366,7 +368,7 @@ int nva_poll(struct napi_struct *napi, int budget)
 	smp_mb();
 	if (unlikely(netif_tx_queue_stopped(q->txq)))
 		nva_tx_resume(q);
-	if (unlikely(hva_poll_ended(&q->poll)))
+	if (unlikely(hva_poll_lull(&q->poll)))
 		nva_tx_release(q);
 
 	if (unlikely(ret < 0)) {

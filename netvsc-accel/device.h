@@ -146,7 +146,8 @@ struct nva_cut {
  * @batch_align: alignment of each; session
  * @recv_buf: receive buffer; session
  * @send_buf: this queue's part of the send buffer; session
- * @headers: RNDIS headers of packets sent by reference, NVA_TX_HEADER bytes a slot; session
+ * @headers: RNDIS headers of packets sent by reference, NVA_TX_HEADER bytes a slot, pages as they
+ *	     are needed; session, tx lock
  * @pool: receive pages; session
  * @hc: the channel; session
  * @open_slot: copied packets gather in its section while the stack announces more; tx lock
@@ -316,7 +317,7 @@ enum nva_change {
  * @max_ranges: see struct nva_queue; session
  * @batch_max: see struct nva_queue; session
  * @batch_align: see struct nva_queue; session
- * @ring_bytes: ring of a channel, one direction
+ * @ring_bytes: ring of a channel with its control page, one direction; a power of two
  * @recv: receive buffer; session
  * @send: send buffer; session
  * @recv_sections: sections in @recv, as the host made them; session

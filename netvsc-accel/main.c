@@ -6,6 +6,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/if_vlan.h>
+#include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
 #include <linux/sizes.h>
@@ -33,10 +34,10 @@
 
 struct workqueue_struct *nva_wq;
 
-static unsigned int ring_kib = 256;
+static unsigned int ring_kib = 512;
 module_param(ring_kib, uint, 0444);
 MODULE_PARM_DESC(ring_kib,
-		 "ring of a channel, each direction, KiB, 64 to 2048; smaller when memory is fragmented (default 256)");
+		 "ring of a channel with its control page, each direction, KiB, 128 to 2048, rounded up to a power of two; smaller when memory is fragmented (default 512)");
 
 static const guid_t nic_type =
 	GUID_INIT(0xf8615163, 0xdf3e, 0x46c5, 0x91, 0x3f, 0xf2, 0xd2, 0xf9, 0x65, 0xed, 0x0e);
@@ -319,7 +320,7 @@ static void setup(struct net_device *ndev, struct hv_device *hdev)
 	INIT_WORK(&dev->filter_work, filter_work);
 	nva_stats_init(dev);
 	dev->reset_healthy = jiffies;
-	dev->ring_bytes = clamp(ring_kib, 64u, 2048u) << 10;
+	dev->ring_bytes = roundup_pow_of_two(clamp(ring_kib, 128u, 2048u)) << 10;
 	dev->tx_copybreak = NVA_TX_COPYBREAK;
 	dev->tx_frames = NVA_TX_FRAMES;
 	dev->poll_adaptive = true;

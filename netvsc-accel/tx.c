@@ -43,10 +43,21 @@ struct tx_plan {
 	u32 header;
 };
 
+/*
+ * Where the header of a packet sent by reference goes, or NULL. Slots given back last are taken
+ * first, so a queue has pages for about as many headers as it has ever had under way; the first is
+ * there from the beginning.
+ */
 static u8 *header_of(struct nva_queue *q, u32 slot)
 {
-	return page_address(q->headers[slot / HEADERS_A_PAGE]) +
-	       slot % HEADERS_A_PAGE * NVA_TX_HEADER;
+	struct page **page = &q->headers[slot / HEADERS_A_PAGE];
+
+	if (unlikely(!*page)) {
+		*page = alloc_pages_node(cpu_to_node(q->cpu), GFP_ATOMIC | __GFP_NOWARN, 0);
+		if (!*page)
+			return NULL;
+	}
+	return page_address(*page) + slot % HEADERS_A_PAGE * NVA_TX_HEADER;
 }
 
 /**
@@ -62,7 +73,7 @@ int nva_tx_create(struct nva_queue *q, u32 channels)
 {
 	struct nva_device *dev = q->dev;
 	int node = cpu_to_node(q->cpu);
-	u32 sections = min_t(u32, dev->send_sections / channels, NVA_NO_SECTION - 1), i;
+	u32 sections = min_t(u32, dev->send_sections / channels, NVA_NO_SECTION - 1);
 	int err;
 
 	err = nva_slots_init(&q->slots, NVA_TX_SLOTS, sections, node);
@@ -72,11 +83,9 @@ int nva_tx_create(struct nva_queue *q, u32 channels)
 			     GFP_KERNEL);
 	if (!q->headers)
 		return -ENOMEM;
-	for (i = 0; i < DIV_ROUND_UP(NVA_TX_SLOTS, HEADERS_A_PAGE); i++) {
-		q->headers[i] = alloc_pages_node(node, GFP_KERNEL | __GFP_ZERO, 0);
-		if (!q->headers[i])
-			return -ENOMEM;
-	}
+	q->headers[0] = alloc_pages_node(node, GFP_KERNEL, 0);
+	if (!q->headers[0])
+		return -ENOMEM;
 	q->first_section = q->index * sections;
 	q->send_section = dev->send_section;
 	q->send_buf = dev->send.at + (size_t)q->first_section * dev->send_section;
@@ -378,6 +387,15 @@ static bool held_back(const struct nva_queue *q)
 }
 
 /*
+ * Frees a packet that was copied. The stack calls with bottom halves off, and then the buffer is
+ * kept at hand for the next packet that this CPU receives; netpoll calls with interrupts off.
+ */
+static void free_copied(struct sk_buff *skb)
+{
+	napi_consume_skb(skb, !irqs_disabled());
+}
+
+/*
  * Copies a packet into the open section. Returns 0, -ENOSPC when no section is free, else why the
  * queue is stuck.
  */
@@ -425,7 +443,7 @@ static int send_copied(struct nva_queue *q, struct sk_buff *skb, const struct tx
 	slot->bytes += length;
 
 	skb_tx_timestamp(skb);
-	dev_consume_skb_any(skb);
+	free_copied(skb);
 	flush = __netdev_tx_sent_queue(q->txq, length, netdev_xmit_more() || held_back(q));
 	q->quiet = flush ? 0 : q->quiet + 1;
 	if (flush || slot->packets >= q->batch_max) {
@@ -500,6 +518,10 @@ static int send_direct(struct nva_queue *q, struct sk_buff *skb, const struct tx
 	if (unlikely(!slot))
 		return -EAGAIN;
 	header = header_of(q, slot - q->slots.slot);
+	if (unlikely(!header)) {
+		nva_slots_put(&q->slots, slot);
+		return -ENOMEM;
+	}
 	n = add_ranges(pages, 0, q->max_ranges, virt_to_phys(header), plan->header);
 	n = add_skb(skb, pages, n, q->max_ranges);
 	if (unlikely(n > q->max_ranges)) {

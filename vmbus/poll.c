@@ -12,6 +12,10 @@
  * packet with it, 2882 and 3664 at 256 us. So the period doubles while load lasts: short behind
  * short trains of packets, long in long ones.
  *
+ * Who transmits lists of packets sends nothing while the stack makes the next list: cutting 64
+ * datagrams takes longer than the shortest period. So one period without load, a lull, does not end
+ * it. It only lets go what was held back.
+ *
  * This file also builds in user space, under tests/unit.
  */
 #include <linux/export.h>
@@ -70,7 +74,7 @@ static ktime_t period(u32 usecs)
 }
 
 /* Who transmits looks at the ring each time; without him every period is a delay. */
-static u32 next_period(const struct hva_poll *poll, u32 usecs, u32 sent, u32 taken)
+static u32 next_period(const struct hva_poll *poll, u32 usecs, u32 taken)
 {
 	if (!READ_ONCE(poll->adaptive))
 		return usecs;
@@ -78,7 +82,7 @@ static u32 next_period(const struct hva_poll *poll, u32 usecs, u32 sent, u32 tak
 		return gather(taken, poll->last_period, usecs, 2 * HVA_POLL_BATCH);
 	if (poll->flood)
 		return min(poll->period, usecs);
-	return sent <= taken ? HVA_POLL_MIN_US : min(2 * poll->period, usecs);
+	return poll->sends ? min(2 * poll->period, usecs) : HVA_POLL_MIN_US;
 }
 
 static enum hrtimer_restart tick(struct hrtimer *timer)
@@ -87,26 +91,32 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 	u32 taken = READ_ONCE(poll->taken) - poll->seen_taken;
 	u32 sent = READ_ONCE(poll->sent) - poll->seen_sent;
 	u32 usecs = READ_ONCE(poll->usecs), next;
-	bool on;
+	bool load, on;
 
 	/* what came in a period is read in the next; half of what it begins with is not the end */
 	if (!poll->first)
 		poll->flood = mostly_receives(sent, taken) &&
 			      flooded(taken, poll->last_period, usecs,
 				      poll->flood ? HVA_POLL_BATCH / 2 : HVA_POLL_BATCH);
-	on = usecs && (poll->first ||
-		       (dense(sent + taken, poll->period) &&
-			(poll->flood || poll->interrupted || !mostly_receives(sent, taken))));
+	load = dense(sent + taken, poll->period) &&
+	       (poll->flood || poll->interrupted || !mostly_receives(sent, taken));
+	on = usecs && (load || poll->patience);
 
 	poll->ticks++;
-	WRITE_ONCE(poll->burst, on ? max(burst(sent, poll->period), 1u) : 0);
-	if (!on || hva_poll_waits(poll))
+	if (load)
+		poll->sends = sent > taken;
+	poll->patience = load && poll->sends;
+	WRITE_ONCE(poll->burst, on ? max(load ? burst(sent, poll->period) : 0, 1u) : 0);
+	if (!load || !on)
+		/* pairs with hva_poll_lull(): who sends what was held finds that nothing more is */
+		smp_store_release(&poll->lull, true);
+	if (!load || !on || hva_poll_waits(poll))
 		napi_schedule(poll->napi);
 	if (!on)
 		return HRTIMER_NORESTART;
 	poll->seen_taken += taken;
 	poll->seen_sent += sent;
-	next = next_period(poll, usecs, sent, taken);
+	next = next_period(poll, usecs, taken);
 	poll->last_period = poll->period;
 	poll->period = next;
 	poll->first = false;
@@ -133,7 +143,7 @@ void hva_poll_stop(struct hva_poll *poll)
 {
 	hrtimer_cancel(&poll->timer);
 	WRITE_ONCE(poll->burst, 0);
-	poll->was_steady = false;
+	poll->lull = false;
 }
 EXPORT_SYMBOL_GPL(hva_poll_stop);
 
@@ -176,7 +186,9 @@ bool hva_poll_stay(struct hva_poll *poll, u32 packets)
 		poll->period = poll->flood ? gather(naps, window, usecs, 2) : HVA_POLL_MIN_US;
 	poll->last_period = poll->period;
 	poll->first = true;
-	poll->was_steady = true;
+	/* what came since the start is read only now that somebody looks */
+	poll->patience = true;
+	poll->sends = sent > taken;
 	poll->steady++;
 	WRITE_ONCE(poll->burst, max(burst(sent, window), 1u));
 	/* NAPI is ours until it is told that it is complete: an early tick is not lost. */

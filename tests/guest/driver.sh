@@ -26,7 +26,8 @@ vmbus_nics_are() {
 	[ "$(vmbus_nics | grep -c .)" -eq "$1" ]
 }
 
-# insert_ours NAME: one of our modules and what it depends on; a second time does nothing.
+# insert_ours NAME [PARAMETER...]: one of our modules and what it depends on; a second time does
+# nothing.
 insert_ours() {
 	[ ! -d "/sys/module/$1" ] || return 0
 	ours=/usr/lib/modules/$(uname -r)/ours
@@ -39,7 +40,9 @@ insert_ours() {
 			modprobe "$needed" || fail "modprobe $needed"
 		fi
 	done <"$ours/$1.depends"
-	run insmod "$ours/$1.ko"
+	ours_module=$ours/$1.ko
+	shift
+	run insmod "$ours_module" "$@"
 }
 
 # driver_bound DEVICE NAME
@@ -61,6 +64,7 @@ driver_give() {
 }
 
 # driver_load [COUNT]: loads $DRIVER and waits for COUNT (default 1) NICs that it has; sets $nics.
+# hv_netvsc gets $hv_netvsc_parameters.
 driver_load() {
 	driver_count=${1:-1}
 	case $DRIVER in
@@ -80,7 +84,8 @@ driver_load() {
 		for device in $(vmbus_nics); do
 			echo >"$vmbus_devices/$device/driver_override"
 		done
-		run modprobe hv_netvsc
+		# shellcheck disable=SC2086 # words
+		run modprobe hv_netvsc ${hv_netvsc_parameters:-}
 		;;
 	*) insert_ours "$DRIVER" ;;
 	esac

@@ -126,6 +126,19 @@ transmit() {
 		"$(awk '/pkts-sofar/ { print $2 }' "/proc/net/pktgen/$sink@0")"
 }
 
+# transmit_batch SIZE BURST: bursts of packet buffers of their own, which every driver can take, by
+# the module tx_batch: see tests/guest/modules.
+transmit_batch() {
+	batch=/sys/module/tx_batch/parameters
+	insert_ours tx_batch "nic=$sink" "size=$(($1 - 4))" "burst=$2" "count=$PACKETS"
+	phase_begin "batch-$1-$2"
+	echo 1 >$batch/run || fail "tx_batch does not run"
+	phase_end "batch-$1-$2" "transmit $1 B, bursts of $2, a buffer each" "nic:\"$sink_object\"" \
+		count:\"tx_packets\" "size:$1" "queues:${queues:-1}" base:\"idle\"
+	at_least "packets that tx_batch sent" "$PACKETS" "$(cat $batch/sent)"
+	run rmmod tx_batch
+}
+
 # waiter COMMAND...: a program that takes traffic. It says "ready", and when it has had all "done",
 # with fields for phase_end; fails when it says something else first.
 waiter() {

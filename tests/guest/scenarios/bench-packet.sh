@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154,SC2153,SC2034
 # The price of a packet, one driver after the other in the same guest; read it with tests/cost.
-#: cpus=1 deadline=240 guest=bench
+#: cpus=1 deadline=240 guest=bench guest=modules
 #: DRIVERS=hv_netvsc,hv_netvsc_accel,virtio_net PACKETS=20000
 #: PHASES=tx:64:1,tx:64:16,tx:1500:1,tx:1500:16,rx:64,rx:1500
 #: IO_DELAY=20 IO_RATE=1000000 RANGES=8 PROFILE= LATENCY=0
@@ -12,9 +12,10 @@
 #: --net virtio,id=net2,queues=@CPUS@,backend=sink
 #: --net virtio,id=net3,queues=@CPUS@,backend=source:start=off
 
-# PHASES, in this order: tx:SIZE:BURST by pktgen; burst:SIZE from a socket, in lists; rx:SIZE dropped
-# at the driver's door; udp:SIZE to a socket; xdp:ACTION:SIZE by a program in the driver;
-# xsk:rxdrop:SIZE and xsk:txonly:SIZE by a socket of AF_XDP.
+# PHASES, in this order: tx:SIZE:BURST by pktgen; batch:SIZE:BURST likewise, with a packet buffer each
+# (tests/guest/modules/tx_batch.c); burst:SIZE from a socket, in lists; rx:SIZE dropped at the driver's
+# door; udp:SIZE to a socket; xdp:ACTION:SIZE by a program in the driver; xsk:rxdrop:SIZE and
+# xsk:txonly:SIZE by a socket of AF_XDP.
 
 # shellcheck source=/dev/null
 . /lab/measure.sh
@@ -36,6 +37,10 @@ phase() {
 		else
 			transmit "$size" "$burst"
 		fi
+		;;
+	batch:*)
+		size=${1#batch:}
+		transmit_batch "${size%:*}" "${size#*:}"
 		;;
 	burst:*) transmit_bursts "${1#burst:}" ;;
 	rx:*) receive_drop "${1#rx:}" ;;

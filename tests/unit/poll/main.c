@@ -21,7 +21,7 @@ static unsigned long checks, failures;
 
 /* What the driver does and saw. */
 static bool masked;
-static unsigned long interrupts, ended;
+static unsigned long interrupts, lulls;
 static u32 held;		/* packets sent and held back */
 static ktime_t written;		/* when the host wrote what is not read yet */
 static ktime_t longest;		/* it waited so long */
@@ -50,7 +50,7 @@ static void reset(bool adaptive, u32 usecs)
 	napi = (struct napi_struct) {};
 	masked = false;
 	interrupts = 0;
-	ended = 0;
+	lulls = 0;
 	held = 0;
 	completions = 0;
 	longest = 0;
@@ -70,8 +70,9 @@ static void run_poll(void)
 		longest = test_now - written;
 	channel.inbound.priv_read_index = ring->write_index;
 	completions = 0;
-	if (hva_poll_ended(&poll)) {
-		ended++;
+	if (hva_poll_lull(&poll)) {
+		check(hva_poll_burst(&poll) <= 1);
+		lulls++;
 		held = 0;
 	}
 	for (; received >= HVA_POLL_BATCH; received -= HVA_POLL_BATCH)
@@ -187,18 +188,53 @@ static void transmit_load(void)
 	check(hva_poll_burst(&poll) >= HVA_POLL_HOLD_US / 3 - 2 &&
 	      hva_poll_burst(&poll) <= HVA_POLL_HOLD_US / 3 + 2);
 
-	/* the end: two periods at most, and what is held goes out, once */
+	/* the end: what is held goes out within two periods, and another one later it is over */
 	end = test_now;
 	driver_sends();
-	check(held);
-	while (hva_poll_burst(&poll) && test_now < end + US(2000))
+	check(held && !lulls);
+	while (held && test_now < end + US(2000))
 		advance(test_now + US(1));
 	check(test_now - end <= US(2 * 256 + 1));
-	check(ended == 1 && !held && !masked && !poll.timer.pending);
+	check(hva_poll_burst(&poll) == 1 && masked && lulls == 1);
+	while (hva_poll_burst(&poll) && test_now < end + US(2000))
+		advance(test_now + US(1));
+	check(test_now - end <= US(3 * 256 + 1));
+	check(lulls == 2 && !masked && !poll.timer.pending);
 	interrupts = 0;
 	host_writes(false);
 	check(interrupts == 1);
-	check(ended == 1);
+	check(lulls == 2);
+}
+
+/*
+ * Lists of packets, with nothing in between while the next one is made: the channel stays steady
+ * all the time, and the period grows. Nothing is held back over a lull.
+ */
+static void transmit_lists(void)
+{
+	u32 i, gap;
+	ktime_t end;
+
+	for (gap = 70; gap < 190; gap += 7) {
+		reset(true, 256);
+		/* it becomes steady near the end of the first: the first period is a lull */
+		for (i = 0; i < 100; i++) {
+			transmit(66, 1, 8);
+			advance(test_now + US(gap));
+		}
+		check(poll.steady == 1 && hva_poll_burst(&poll));
+		check(poll.period == 256 && poll.ticks < 5 + 100 * (66 + gap) / 256);
+		check(interrupts < 15);
+	}
+	/* a lull that lasts is the end: two empty periods, the second twice as long */
+	reset(true, 256);
+	while (!poll.timer.pending && interrupts < 100)
+		transmit(8, 4, 8);
+	end = poll.timer.expires + US(128);
+	advance(end - US(1));
+	check(poll.timer.pending && lulls == 1 && masked);
+	advance(end + US(1));
+	check(poll.steady == 1 && !poll.timer.pending && lulls == 2 && !masked);
 }
 
 /* The host writes @n packets and interrupts once. */
@@ -220,7 +256,7 @@ static void receive_load(void)
 	check(interrupts <= 2 + HVA_POLL_MIN_US / 5 + 1);
 	check(hva_poll_burst(&poll) == 1);
 	advance(test_now + US(3 * HVA_POLL_MIN_US));
-	check(!masked && ended == 1 && ring->write_index == channel.inbound.priv_read_index);
+	check(!masked && lulls == 2 && ring->write_index == channel.inbound.priv_read_index);
 }
 
 /* @n trains of @packets, @gap us apart. */
@@ -253,7 +289,7 @@ static void receive_flood(void)
 		while (hva_poll_burst(&poll) && test_now < end + US(2000))
 			advance(test_now + US(1));
 		check(test_now - end <= US(3 * 256 + 1));
-		check(ended == 1 && !masked && !poll.timer.pending);
+		check(lulls == 2 && !masked && !poll.timer.pending);
 	}
 	/* hardly more interrupts than ticks */
 	reset(true, 256);
@@ -290,7 +326,7 @@ static void receive_flood(void)
 	reset(true, 256);
 	receive_each(200, 32, 40);
 	receive_each(40, 4, 40);
-	check(ended == 1 && !masked && !hva_poll_burst(&poll));
+	check(lulls == 2 && !masked && !hva_poll_burst(&poll));
 	/* not adaptive: as long as the user says, at once */
 	reset(false, 200);
 	while (!poll.timer.pending && interrupts < 100)
@@ -327,7 +363,7 @@ static void receive_trains(void)
 			host_writes_many(6);
 			advance(test_now + US(gap));
 		}
-		check(ended == 1 && !hva_poll_burst(&poll) && !masked);
+		check(lulls && !hva_poll_burst(&poll) && !masked);
 	}
 	/* interrupts as dense as packets may be */
 	reset(true, 256);
@@ -382,7 +418,7 @@ static void settings(void)
 	/* switched off under load */
 	hva_poll_set(&poll, true, 0);
 	transmit(400, 3, 8);
-	check(!poll.timer.pending && ended == 1 && !hva_poll_burst(&poll));
+	check(!poll.timer.pending && lulls == 1 && !hva_poll_burst(&poll));
 	/* and the ceiling lowered */
 	reset(true, 1000);
 	transmit(3000, 3, 8);
@@ -391,9 +427,13 @@ static void settings(void)
 	transmit(1000, 3, 8);
 	check(poll.period == 128);
 
-	/* stopped in the middle: as new */
+	/* stopped in the middle, with a lull that nobody was told of: as new */
+	while (!poll.lull && hva_poll_burst(&poll))
+		poll.timer.function(&poll.timer);
+	check(poll.lull && hva_poll_burst(&poll));
+	napi.scheduled = false;
 	hva_poll_stop(&poll);
-	check(!poll.timer.pending && !hva_poll_burst(&poll) && !hva_poll_ended(&poll));
+	check(!poll.timer.pending && !hva_poll_burst(&poll) && !hva_poll_lull(&poll));
 	transmit(10, 100, 1);
 }
 
@@ -425,7 +465,7 @@ static void chance(void)
 		check(longest <= US(64 + turn));
 		advance(test_now + US(2000));
 		check(!held && !masked && !poll.timer.pending && !hva_poll_burst(&poll));
-		check(ended == poll.steady);
+		check(lulls >= poll.steady);
 		check(ring->write_index == channel.inbound.priv_read_index);
 	}
 }
@@ -438,6 +478,7 @@ int main(void)
 	channel.inbound.ring_buffer = ring;
 	rare();
 	transmit_load();
+	transmit_lists();
 	receive_load();
 	receive_flood();
 	receive_trains();

@@ -12,6 +12,8 @@ typedef s64 ktime_t;
 #define CLOCK_MONOTONIC	1
 #define ____cacheline_aligned_in_smp
 #define likely(x)	(x)
+#define smp_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define smp_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define container_of(at, type, member) ((type *)((char *)(at) - offsetof(type, member)))
 
 enum hrtimer_mode { HRTIMER_MODE_REL_PINNED };
