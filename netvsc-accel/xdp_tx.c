@@ -308,7 +308,7 @@ u32 nva_xdp_send(struct nva_queue *q, struct xdp_frame **frames, u32 n, bool mor
  * The chunks are copied and given back to the socket before this returns. The caller sees to the
  * doorbell.
  *
- * Context: NAPI.
+ * Context: NAPI, or process with bottom halves off. Takes the transmit lock.
  * Return: how many there were.
  */
 u32 nva_xdp_send_umem(struct nva_queue *q, struct xsk_buff_pool *pool, u32 *room)
