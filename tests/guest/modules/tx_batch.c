@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Hands a NIC packets in bursts, announced at once (xmit_more), as pktgen's `burst` does, but each a
- * packet buffer of its own: hv_netvsc keeps a packet's state in the buffer and cannot take one
+ * Hands a NIC packets in bursts, announced at once (xmit_more), as pktgen's `burst` does, but each
+ * a packet buffer of its own: hv_netvsc keeps a packet's state in the buffer and cannot take one
  * several times. The buffers are made before and used in turn, held by a reference, so that they
  * cost as little as pktgen's shared one; the driver frees each, and finds that it is not the last
  * to hold it.
@@ -9,8 +9,8 @@
  *	insmod tx_batch.ko nic=eth0 size=60 burst=16 count=20000
  *	echo 1 >/sys/module/tx_batch/parameters/run
  *
- * The write returns when all were handed over; `sent` says how many. A queue that is stopped, by the
- * driver or by its byte limit, is left alone, as the stack does, and looked at again after a sleep:
+ * The write returns when all were handed over; `sent` says how many. A queue that is stopped, by
+ * the driver or by its byte limit, is left alone, as the stack does, and looked at again after a sleep:
  * a host that is slower than the driver costs no guest time. `busy` counts the sleeps.
  */
 #include <linux/delay.h>
