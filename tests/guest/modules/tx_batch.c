@@ -10,8 +10,8 @@
  *	echo 1 >/sys/module/tx_batch/parameters/run
  *
  * The write returns when all were handed over; `sent` says how many. A queue that is stopped, by
- * the driver or by its byte limit, is left alone, as the stack does, and looked at again after a sleep:
- * a host that is slower than the driver costs no guest time. `busy` counts the sleeps.
+ * the driver or by its byte limit, is left alone, as the stack does, and looked at again after a
+ * sleep: a host that is slower than the driver costs no guest time. `busy` counts the sleeps.
  */
 #include <linux/delay.h>
 #include <linux/etherdevice.h>
