@@ -48,6 +48,7 @@ host vf0 remove
 eventually 30 "removal of our VF" has_no_vf "$mine"
 host vf1 remove
 eventually 30 "removal of their VF" has_no_vf "$theirs"
+eventually 30 "removal of both buses" vpci_buses_are 0
 host vf1 add
 eventually 30 "their VF" has_vf "$theirs"
 has_no_vf "$mine" || fail "$mine has taken the VF of $theirs"
