@@ -2,7 +2,8 @@
 /*
  * udpseq ADDRESS PORT SIZE RATE: sends numbered datagrams of SIZE bytes, RATE a second, to one that
  * sends them back, until SIGTERM; then tells which came: sent, lost, twice, late (behind a later
- * one), and the longest time between two arrivals, in microseconds.
+ * one), the longest time between two arrivals, in microseconds, and the first and last number that
+ * did not come (none: sent).
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -56,6 +57,14 @@ static void receive(int fd)
 		take(ntohl(number));
 }
 
+/* The first number from @from on, by @step, that did not come. */
+static uint64_t missing(uint64_t from, uint64_t step)
+{
+	while (from < sent && seen[from / 8] & 1u << from % 8)
+		from += step;
+	return from < sent ? from : sent;
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET };
@@ -106,9 +115,10 @@ int main(int argc, char **argv)
 		poll(&pfd, 1, 100);
 		receive(pfd.fd);
 	} while (received < sent && waiter_now() - (at > now ? at : now) < LAST_NS);
-	waiter_say("sent=%llu lost=%llu twice=%llu late=%llu gap_us=%llu\n",
+	waiter_say("sent=%llu lost=%llu twice=%llu late=%llu gap_us=%llu first=%llu last=%llu\n",
 		   (unsigned long long)sent, (unsigned long long)(sent - received),
 		   (unsigned long long)twice, (unsigned long long)late,
-		   (unsigned long long)gap / 1000);
+		   (unsigned long long)gap / 1000, (unsigned long long)missing(0, 1),
+		   (unsigned long long)missing(sent - 1, UINT64_MAX));
 	return 0;
 }
