@@ -90,8 +90,8 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 	struct hva_poll *poll = container_of(timer, struct hva_poll, timer);
 	u32 taken = READ_ONCE(poll->taken) - poll->seen_taken;
 	u32 sent = READ_ONCE(poll->sent) - poll->seen_sent;
-	u32 usecs = READ_ONCE(poll->usecs), next;
-	bool load, on;
+	u32 usecs = READ_ONCE(poll->usecs), was = poll->burst, now, next;
+	bool load, on, release;
 
 	/* what came in a period is read in the next; half of what it begins with is not the end */
 	if (!poll->first)
@@ -106,11 +106,14 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 	if (load)
 		poll->sends = sent > taken;
 	poll->patience = load && poll->sends;
-	WRITE_ONCE(poll->burst, on ? max(load ? burst(sent, poll->period) : 0, 1u) : 0);
-	if (!load || !on)
+	now = on ? max(load ? burst(sent, poll->period) : 0, 1u) : 0;
+	WRITE_ONCE(poll->burst, now);
+	/* load may go on without us: with packets received, after an answer to some of them */
+	release = !load || !on || (was > 1 && now <= 1);
+	if (release)
 		/* pairs with hva_poll_lull(): who sends what was held finds that nothing more is */
 		smp_store_release(&poll->lull, true);
-	if (!load || !on || hva_poll_waits(poll))
+	if (release || hva_poll_waits(poll))
 		napi_schedule(poll->napi);
 	if (!on)
 		return HRTIMER_NORESTART;

@@ -9,6 +9,8 @@
 #include "hv_vmbus_poll.h"
 
 #define US(n)	((ktime_t)(n) * NSEC_PER_USEC)
+#define FRAMES	32u	/* tx-frames of the driver */
+#define MESSAGE	8u	/* packets in one message to the host */
 
 ktime_t test_now;
 
@@ -22,7 +24,8 @@ static unsigned long checks, failures;
 /* What the driver does and saw. */
 static bool masked;
 static unsigned long interrupts, lulls;
-static u32 held;		/* packets sent and held back */
+static u32 held;		/* packets of which the host was not told */
+static u32 unsent;		/* of these, the last that wait for their message to fill up */
 static ktime_t written;		/* when the host wrote what is not read yet */
 static ktime_t longest;		/* it waited so long */
 static u32 completions;		/* written by the host for packets sent */
@@ -52,11 +55,19 @@ static void reset(bool adaptive, u32 usecs)
 	interrupts = 0;
 	lulls = 0;
 	held = 0;
+	unsent = 0;
 	completions = 0;
 	longest = 0;
 	test_now += US(1000000);
 	hva_poll_init(&poll, &hc, &napi);
 	hva_poll_set(&poll, adaptive, usecs);
+}
+
+static void flush(void)
+{
+	if (unsent)
+		hva_poll_sent(&poll, unsent);
+	unsent = 0;
 }
 
 /* One poll of the driver; @received packets are in the ring. */
@@ -73,6 +84,7 @@ static void run_poll(void)
 	if (hva_poll_lull(&poll)) {
 		check(hva_poll_burst(&poll) <= 1);
 		lulls++;
+		flush();
 		held = 0;
 	}
 	for (; received >= HVA_POLL_BATCH; received -= HVA_POLL_BATCH)
@@ -113,10 +125,14 @@ static void host_writes(bool completion)
 	run_poll();
 }
 
+/* Packets go in messages of up to MESSAGE, and count as sent only then; the host hears later. */
 static void driver_sends(void)
 {
-	held = held + 1 < hva_poll_burst(&poll) ? held + 1 : 0;
-	hva_poll_sent(&poll, 1);
+	bool tell = held + 1 >= min(hva_poll_burst(&poll), FRAMES);
+
+	held = tell ? 0 : held + 1;
+	if (++unsent == MESSAGE || tell)
+		flush();
 	if (napi.scheduled)
 		run_poll();
 }
@@ -183,8 +199,8 @@ static void transmit_load(void)
 	/* 64, 128 and then 256 us each */
 	check(poll.ticks >= 6000 / 256 && poll.ticks <= 6000 / 256 + 3);
 	check(poll.period == 256);
-	/* who sends looks: nothing waits longer than until the next packet */
-	check(longest <= US(3));
+	/* who sends looks: nothing waits longer than until the next message */
+	check(longest <= US(MESSAGE * 3));
 	check(hva_poll_burst(&poll) >= HVA_POLL_HOLD_US / 3 - 2 &&
 	      hva_poll_burst(&poll) <= HVA_POLL_HOLD_US / 3 + 2);
 
@@ -374,6 +390,34 @@ static void receive_trains(void)
 	check(poll.steady == 1 && hva_poll_burst(&poll));
 }
 
+/* Who answers a stream of packets now and then and stops: the last answer goes, too. */
+static void answers(void)
+{
+	u32 gap, i;
+
+	for (gap = 2; gap < HVA_POLL_GAP_US; gap++) {
+		reset(true, 256);
+		receive(1000, gap);
+		for (i = 0; i < 200 && !held; i++) {
+			driver_sends();
+			receive(1 + i * 7 % (128 / gap), gap);
+		}
+		check(held || gap < 5);
+		receive(3 * 256 / gap, gap);
+		check(!held);
+	}
+	/* many for a while, amid a flood */
+	reset(true, 256);
+	receive(2000, 1);
+	for (i = 0; i < 2000 || (!held && i < 3000); i++) {
+		driver_sends();
+		receive(3, 1);
+	}
+	check(held);
+	receive(3 * 256, 1);
+	check(!held && masked);
+}
+
 /* As dense as it has to be, either way; steady from the first moment on. */
 static void just_enough(void)
 {
@@ -482,6 +526,7 @@ int main(void)
 	receive_load();
 	receive_flood();
 	receive_trains();
+	answers();
 	just_enough();
 	pauses();
 	settings();
