@@ -13,7 +13,7 @@
 /* Transmit completions taken in one poll; received packets are bounded by the NAPI budget. */
 #define TX_BUDGET		256
 /* Longest packet of a host: transfer header, the most ranges it coalesces, and an NVSP message. */
-#define MAX_PACKET		ALIGN(24 + 562 * 8 + NVSP_MESSAGE_SIZE + 64, 64)
+#define MAX_PACKET		ALIGN(24 + NVA_RX_RANGES * 8 + NVSP_MESSAGE_SIZE + 64, 64)
 /* Smallest ring worth opening, per direction, with its control page. */
 #define RING_MIN		SZ_128K
 

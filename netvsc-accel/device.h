@@ -65,6 +65,8 @@
 #define NVA_TX_HEADER		128
 /* Ranges of a GPA-direct packet that hosts are known to take. */
 #define NVA_TX_RANGES		32
+/* Ranges of a packet received: a frame of 64 KiB that was coalesced from the smallest ones. */
+#define NVA_RX_RANGES		562
 /* Frames up to this are copied: all of an ordinary MTU. */
 #define NVA_TX_COPYBREAK	2048
 #define NVA_TX_COPYBREAK_MAX	65536

@@ -70,15 +70,18 @@ static void get_ringparam(struct net_device *ndev, struct ethtool_ringparam *rin
 			  struct netlink_ext_ack *extack)
 {
 	const struct nva_device *dev = netdev_priv(ndev);
+	/* a new session may change them meanwhile */
+	u32 recv_section = READ_ONCE(dev->recv_section);
+	u32 send_section = READ_ONCE(dev->send_section);
 
-	if (!dev->recv_section || !dev->send_section)
+	if (!recv_section || !send_section)
 		return;
 	ring->rx_pending = dev->recv_sections;
 	ring->tx_pending = dev->send_sections;
 	ring->rx_max_pending = (dev->version <= NVSP_VERSION_2 ? NVSP_RECV_BUF_MAX_V2 :
 								 NVSP_RECV_BUF_MAX) /
-			       dev->recv_section;
-	ring->tx_max_pending = NVSP_SEND_BUF_MAX / dev->send_section;
+			       recv_section;
+	ring->tx_max_pending = NVSP_SEND_BUF_MAX / send_section;
 }
 
 /*

@@ -181,7 +181,8 @@ static void link_work(struct work_struct *work)
 	struct nva_device *dev = container_of(to_delayed_work(work), struct nva_device, link_work);
 	bool was_up = netif_carrier_ok(dev->ndev);
 
-	if (!netif_running(dev->ndev))
+	/* without a session there is no link to show; the next one does it */
+	if (!netif_running(dev->ndev) || !READ_ONCE(dev->session_up) || READ_ONCE(dev->frozen))
 		return;
 	if (xchg(&dev->link_flap, false) && was_up && READ_ONCE(dev->link_up)) {
 		netif_carrier_off(dev->ndev);
@@ -259,6 +260,8 @@ static int nva_set_features(struct net_device *ndev, netdev_features_t features)
 {
 	struct nva_device *dev = netdev_priv(ndev);
 
+	/* packets made with the new ones come before the stack tells of them */
+	nva_vf_compare(dev, NULL);
 	if (!((features ^ ndev->features) & NETIF_F_LRO) || !READ_ONCE(dev->session_up))
 		return 0;
 	return nva_rndis_offload(dev, features);

@@ -84,7 +84,8 @@ void nva_rx_pool_destroy(struct nva_queue *q)
  * @channels: queues that share the receive buffer
  *
  * Context: process.
- * Return: 0 or an error of page_pool_create().
+ * Return: 0 or an error of page_pool_create() or nva_xdp_open(); then the pool may be there, and
+ * goes with nva_rx_pool_destroy() once NAPI is disabled.
  */
 int nva_rx_pool_create(struct nva_queue *q, u32 channels)
 {
@@ -95,7 +96,6 @@ int nva_rx_pool_create(struct nva_queue *q, u32 channels)
 		.flags = PP_FLAG_PAGE_FRAG,
 	};
 	struct page_pool *pool;
-	int err;
 
 	page_pool_napi(&params, &q->napi);
 	page_pool_owner(&params, q->ndev, q->index);
@@ -103,13 +103,8 @@ int nva_rx_pool_create(struct nva_queue *q, u32 channels)
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
 	q->pool = pool;
-	err = nva_xdp_open(q);
-	if (err) {
-		nva_rx_pool_destroy(q);
-		return err;
-	}
 	q->returned_max = min(q->dev->recv_sections / (8 * channels), NVA_RX_QUIET);
-	return 0;
+	return nva_xdp_open(q);
 }
 
 /**
@@ -633,7 +628,7 @@ u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet)
 	int count, i;
 
 	count = hva_xfer_count(packet);
-	if (unlikely(count < 0)) {
+	if (unlikely(count < 0 || count > NVA_RX_RANGES)) {
 		nva_fault(q->dev, NVA_RX_BAD_COUNT);
 		goto refuse;
 	}

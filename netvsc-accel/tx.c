@@ -12,6 +12,7 @@
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/netpoll.h>
 #include <linux/skbuff.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
@@ -176,6 +177,25 @@ static int plan_lso(struct sk_buff *skb, struct tx_plan *plan)
 	}
 	plan->has_lso = true;
 	return 0;
+}
+
+/* As the stack had it: a packet that waits may go over the VF after all. */
+static void undo_lso(struct sk_buff *skb)
+{
+	u32 l4_length = skb->len - skb_transport_offset(skb);
+
+	if (skb_shinfo(skb)->gso_type & SKB_GSO_TCPV4) {
+		struct iphdr *ip = ip_hdr(skb);
+
+		ip->tot_len = htons(skb->len - skb_network_offset(skb));
+		ip_send_check(ip);
+		tcp_hdr(skb)->check = ~tcp_v4_check(l4_length, ip->saddr, ip->daddr, 0);
+	} else {
+		struct ipv6hdr *ip = ipv6_hdr(skb);
+
+		ip->payload_len = htons(skb->len - skb_network_offset(skb) - sizeof(*ip));
+		tcp_hdr(skb)->check = ~tcp_v6_check(l4_length, &ip->saddr, &ip->daddr, 0);
+	}
 }
 
 /* A checksum that the host cannot complete is completed here. */
@@ -379,11 +399,12 @@ static void copy_packet(u8 *to, const struct sk_buff *skb)
 
 /*
  * Under load a host that was just told of packets need not be told of each: nva_tx_release() sends
- * what is left when the load ends.
+ * what is left when the load ends. Not for netpoll: of a kernel that panics nobody sends it.
  */
 static bool held_back(const struct nva_queue *q)
 {
-	return q->quiet + 1 < min(hva_poll_burst(&q->poll), READ_ONCE(q->dev->tx_frames));
+	return q->quiet + 1 < min(hva_poll_burst(&q->poll), READ_ONCE(q->dev->tx_frames)) &&
+	       !netpoll_tx_running(q->ndev);
 }
 
 /*
@@ -619,6 +640,8 @@ netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev)
 
 stuck:
 	if (err == -EAGAIN) {
+		if (gso)
+			undo_lso(skb);
 		u64_stats_update_begin(&q->tx_stats.syncp);
 		q->tx_stats.ring_full++;
 		u64_stats_update_end(&q->tx_stats.syncp);

@@ -14,6 +14,7 @@
 #include <linux/pci.h>
 #include <linux/rtnetlink.h>
 #include <net/net_namespace.h>
+#include <net/sch_generic.h>
 
 #include "../compat/net_vf.h"
 #include "device.h"
@@ -247,7 +248,8 @@ enum nva_vf_cause nva_vf_obstacle(struct nva_device *dev, const struct net_devic
 		return NVA_VF_BY_DOWN;
 	if (!netif_device_present((struct net_device *)vf))
 		return NVA_VF_BY_DRIVER;
-	if (!netif_carrier_ok(vf))
+	/* a carrier that has just come back: the stack activates its queues a little later */
+	if (!netif_carrier_ok(vf) || qdisc_tx_is_noop(vf))
 		return NVA_VF_BY_LINK;
 	if (!READ_ONCE(dev->session_up))
 		return NVA_VF_BY_SESSION;
@@ -488,6 +490,8 @@ static int vf_event(struct notifier_block *block, unsigned long event, void *inf
 			dev->vf.fresh = true;
 			dev->vf.settle_at = jiffies;
 			nva_vf_kick(dev);
+		} else if (event == NETDEV_FEAT_CHANGE || event == NETDEV_CHANGE) {
+			nva_vf_compare(dev, nva_vf_get(dev));
 		}
 		return NOTIFY_DONE;
 	}
@@ -514,8 +518,10 @@ static int vf_event(struct notifier_block *block, unsigned long event, void *inf
 		if (!netif_carrier_ok(ndev))
 			nva_vf_leave(dev, NVA_VF_BY_LINK);
 		fallthrough;
-	case NETDEV_UP:
 	case NETDEV_FEAT_CHANGE:
+		nva_vf_compare(dev, ndev);
+		fallthrough;
+	case NETDEV_UP:
 	case NETDEV_CHANGEMTU:
 	case NETDEV_CHANGEADDR:
 		nva_vf_kick(dev);

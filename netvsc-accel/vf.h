@@ -196,6 +196,7 @@ bool nva_vf_xmit(struct nva_queue *q, struct sk_buff *skb);
 u16 nva_vf_select_queue(struct nva_device *dev, struct sk_buff *skb);
 rx_handler_result_t nva_vf_receive(struct sk_buff **pskb);
 int nva_vf_xdp_xmit(struct net_device *ndev, int n, struct xdp_frame **frames, u32 flags);
+void nva_vf_compare(struct nva_device *dev, const struct net_device *vf);
 bool nva_vf_enter(struct nva_device *dev, struct net_device *vf, u32 epoch);
 bool nva_vf_leave(struct nva_device *dev, enum nva_vf_cause why);
 void nva_vf_gone(struct nva_device *dev);

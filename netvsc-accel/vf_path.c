@@ -118,9 +118,9 @@ static bool queue_up(struct sk_buff *skb)
  */
 bool nva_vf_xmit(struct nva_queue *q, struct sk_buff *skb)
 {
-	u32 index = qdisc_skb_cb(skb)->slave_dev_queue_mapping, bytes = skb->len;
 	const struct nva_device *dev = q->dev;
 	struct net_device *vf = q->vf;
+	u32 index = q->index, bytes = skb->len, n = READ_ONCE(vf->real_num_tx_queues);
 	bool more = netdev_xmit_more(), again = false, queued = false, ok = false, pass, plain;
 	struct netdev_queue *txq;
 
@@ -130,15 +130,27 @@ bool nva_vf_xmit(struct nva_queue *q, struct sk_buff *skb)
 	}
 	if (unlikely(netpoll_tx_running(q->ndev)))
 		return false;
-	/* what did not pass nva_select_queue() brings any number */
-	if (index >= READ_ONCE(vf->real_num_tx_queues))
-		index %= READ_ONCE(vf->real_num_tx_queues);
-	/* the next of a list may be for another of its queues, and ring only that one's doorbell */
-	if (READ_ONCE(vf->real_num_tx_queues) > q->ndev->real_num_tx_queues)
+	/*
+	 * Where several of its queues share one of ours the next packet of a list may be for
+	 * another, and ring only that one's doorbell. What did not pass nva_select_queue() brings
+	 * any number.
+	 */
+	if (n > q->ndev->real_num_tx_queues) {
+		index = qdisc_skb_cb(skb)->slave_dev_queue_mapping;
 		more = false;
+	}
+	if (unlikely(index >= n))
+		index %= n;
 	txq = netdev_get_tx_queue(vf, index);
 	pass = may_pass_qdisc(vf, txq);
+	/* it has a carrier again, and its qdisc would drop what it gets and not say so */
+	if (unlikely(!pass && rcu_access_pointer(txq->qdisc) == &noop_qdisc)) {
+		nva_vf_kick(q->dev);
+		return false;
+	}
 	plain = READ_ONCE(dev->vf.plain) && !skb_vlan_tag_present(skb);
+	/* the last of a list may be dropped below, and ring nothing */
+	more &= plain;
 	/* one that its sender sends again is for drivers that can take such, and for nobody else */
 	if (!pass || !plain || !(vf->priv_flags & IFF_TX_SKB_SHARING))
 		skb = skb_share_check(skb, GFP_ATOMIC);
@@ -264,6 +276,18 @@ static bool suits(const struct net_device *ndev, const struct net_device *vf)
 	       READ_ONCE(vf->gso_max_segs) >= READ_ONCE(ndev->gso_max_segs);
 }
 
+/**
+ * nva_vf_compare() - does the VF take what the stack makes for the NIC?
+ * @dev: NIC
+ * @vf: its VF, or NULL: nothing may be taken for granted until the next call
+ *
+ * Context: RTNL. To be called when the features of either have changed, and with NULL before.
+ */
+void nva_vf_compare(struct nva_device *dev, const struct net_device *vf)
+{
+	WRITE_ONCE(dev->vf.plain, vf && suits(dev->ndev, vf));
+}
+
 /* All queues to the VF, or away from it with NULL. Nobody is on the old way when it returns. */
 static void steer(struct nva_device *dev, struct net_device *vf)
 {
@@ -310,7 +334,7 @@ bool nva_vf_enter(struct nva_device *dev, struct net_device *vf, u32 epoch)
 	struct nva_vf *v = &dev->vf;
 	bool valid;
 
-	WRITE_ONCE(v->plain, suits(dev->ndev, vf));
+	nva_vf_compare(dev, vf);
 	spin_lock_bh(&v->lock);
 	valid = epoch == v->epoch && !v->on;
 	if (valid) {
@@ -528,36 +552,50 @@ void nva_vf_at_once(struct nva_device *dev)
 	spin_unlock_bh(&dev->vf.lock);
 }
 
-static bool busy(const struct net_device *vf)
+/* Packets that wait for room in the VF's rings. */
+static bool queued(const struct net_device *vf)
 {
 	unsigned int i;
 
 	for (i = 0; i < vf->real_num_tx_queues; i++) {
-		const struct netdev_queue *txq = netdev_get_tx_queue(vf, i);
-		__auto_type qdisc = rcu_dereference_rtnl(txq->qdisc);
+		__auto_type qdisc = rcu_dereference_rtnl(netdev_get_tx_queue(vf, i)->qdisc);
 
 		if (qdisc->enqueue && !(qdisc->flags & TCQ_F_BUILTIN) && !qdisc_is_empty(qdisc))
 			return true;
-#ifdef CONFIG_BQL
-		if (READ_ONCE(txq->dql.num_queued) != READ_ONCE(txq->dql.num_completed))
-			return true;
-#endif
 	}
 	return false;
 }
 
-/* Lets the VF send and receive what is under way. */
+/* Packets in its rings, as far as its driver says: the last ones it may not see sent for long. */
+static bool sending(const struct net_device *vf)
+{
+#ifdef CONFIG_BQL
+	unsigned int i;
+
+	for (i = 0; i < vf->real_num_tx_queues; i++) {
+		const struct dql *dql = &netdev_get_tx_queue(vf, i)->dql;
+
+		if (READ_ONCE(dql->num_queued) != READ_ONCE(dql->num_completed))
+			return true;
+	}
+#endif
+	return false;
+}
+
+/* Lets the VF send and receive what is under way. What it does not send is lost. */
 static void drain(struct nva_device *dev, const struct net_device *vf)
 {
-	unsigned long end = jiffies + DRAIN_DEADLINE;
+	unsigned long end = jiffies + DRAIN_DEADLINE, taken = jiffies + NVA_VF_AWAY_DEADLINE;
 	struct nva_vf_counts last, now;
 	unsigned int quiet = 0;
 
 	nva_vf_sum(dev, &last);
-	while (quiet < DRAIN_QUIET && nva_vf_usable(vf) && time_before_eq(jiffies, end)) {
+	while (quiet < DRAIN_QUIET && nva_vf_usable(vf) &&
+	       time_before_eq(jiffies, queued(vf) ? taken : end)) {
 		usleep_range(500, 1000);
 		nva_vf_sum(dev, &now);
-		quiet = now.rx_packets == last.rx_packets && !busy(vf) ? quiet + 1 : 0;
+		quiet = now.rx_packets == last.rx_packets && !queued(vf) && !sending(vf) ?
+				quiet + 1 : 0;
 		last = now;
 	}
 }
@@ -573,7 +611,7 @@ static void drain(struct nva_device *dev, const struct net_device *vf)
  * A host that does not confirm in time is told again later: by then packets that it still delivers
  * to the VF are lost, which waiting longer would not change.
  *
- * Context: process, RTNL, sleeps up to NVA_VF_AWAY_DEADLINE and DRAIN_DEADLINE.
+ * Context: process, RTNL, sleeps up to twice NVA_VF_AWAY_DEADLINE.
  */
 void nva_vf_away(struct nva_device *dev, struct net_device *vf, enum nva_vf_cause why)
 {

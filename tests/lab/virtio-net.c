@@ -152,14 +152,15 @@ static int set_link(struct virtio_net *dev, bool up)
 
 static int verb_counters(struct virtio_net *dev, char *answer, size_t n)
 {
-	uint64_t tx = 0, rx = 0;
+	uint64_t tx = 0, rx = 0, malformed = 0;
 
 	for (unsigned int i = 0; i < dev->n_pairs; i++) {
 		tx += stat_read(&dev->pair[i].stats.tx_packets);
 		rx += stat_read(&dev->pair[i].stats.rx_packets);
+		malformed += stat_read(&dev->pair[i].stats.tx_malformed);
 	}
-	snprintf(answer, n, "tx_packets=%llu rx_packets=%llu", (unsigned long long)tx,
-		 (unsigned long long)rx);
+	snprintf(answer, n, "tx_packets=%llu rx_packets=%llu tx_malformed=%llu",
+		 (unsigned long long)tx, (unsigned long long)rx, (unsigned long long)malformed);
 	return 0;
 }
 

@@ -69,6 +69,38 @@ static bool full;
 module_param_cb(full, &full_ops, &full, 0644);
 MODULE_PARM_DESC(full, "its queues are stopped, as if its rings were full");
 
+/* Not under RTNL: whoever sets the interface down holds it while he waits. */
+static void room_again(struct work_struct *work)
+{
+	netif_tx_wake_all_queues(made);
+}
+
+static DECLARE_DELAYED_WORK(room_work, room_again);
+
+static int set_full_ms(const char *text, const struct kernel_param *param)
+{
+	int err = param_set_uint(text, param);
+
+	if (err)
+		return err;
+	rtnl_lock();
+	if (made) {
+		netif_tx_stop_all_queues(made);
+		schedule_delayed_work(&room_work, msecs_to_jiffies(*(unsigned int *)param->arg));
+	}
+	rtnl_unlock();
+	return 0;
+}
+
+static const struct kernel_param_ops full_ms_ops = {
+	.set = set_full_ms,
+	.get = param_get_uint,
+};
+
+static unsigned int full_ms;
+module_param_cb(full_ms, &full_ms_ops, &full_ms, 0644);
+MODULE_PARM_DESC(full_ms, "its queues are stopped for so long, from now on");
+
 static int shared;
 module_param(shared, int, 0644);
 MODULE_PARM_DESC(shared, "such packets that came");
@@ -284,6 +316,7 @@ static void vf_locked_remove(struct pci_dev *pdev)
 	struct net_device *dev = pci_get_drvdata(pdev);
 	struct vf_locked *priv = netdev_priv(dev);
 
+	cancel_delayed_work_sync(&room_work);
 	rtnl_lock();
 	made = NULL;
 	rtnl_unlock();

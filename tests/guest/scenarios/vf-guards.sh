@@ -104,6 +104,19 @@ eventually 5 "the packets that waited for room" all_sent
 vf_stats
 same "packets dropped meanwhile" "$dropped" "$(stat vf_tx_dropped)"
 
+# Who sets the VF down waits for what waits for room.
+before=$(sent)
+echo 700 >/sys/module/vf_locked/parameters/full_ms
+ping -q -c 5 -i 0.01 -W 1 10.68.0.9 >/dev/null &
+pings=$!
+sleep 0.2
+same "packets at a VF without room" "$before" "$(sent)"
+run ip link set "$vf" down
+at_least "packets sent before it went down" $((before + 5)) "$(sent)"
+wait "$pings" || :
+run ip link set "$vf" up
+vf_up "$nics"
+
 again
 same "shared packets at a driver that takes none" 0 "$(cat /sys/module/vf_locked/parameters/shared)"
 run rmmod vf_locked
