@@ -89,9 +89,9 @@ at_least "packets the ordinary way for a capture" 20 "$given"
 
 # While the VF has no room its qdisc keeps what there is, and nothing is lost.
 full=/sys/module/vf_locked/parameters/full
-before=$(sent)
 dropped=$(stat vf_tx_dropped)
 echo 1 >"$full"
+before=$(sent)
 # few, since the sender's socket has to pay for those that wait
 given vf_tx_queued pings 5
 at_least "packets through the qdisc of a VF without room" 5 "$given"
@@ -105,8 +105,8 @@ vf_stats
 same "packets dropped meanwhile" "$dropped" "$(stat vf_tx_dropped)"
 
 # Who sets the VF down waits for what waits for room.
-before=$(sent)
 echo 700 >/sys/module/vf_locked/parameters/full_ms
+before=$(sent)
 ping -q -c 5 -i 0.01 -W 1 10.68.0.9 >/dev/null &
 pings=$!
 sleep 0.2
