@@ -293,7 +293,7 @@ settle() {
 		settle_before=$(busy_ticks)
 		sleep 1
 		settle_busy=$(($(busy_ticks) - settle_before))
-		[ "$settle_busy" -gt 5 ] || return 0
+		[ "$settle_busy" -gt $((5 * CPUS)) ] || return 0
 		note "$settle_busy ticks of other work in a second: $(busiest)"
 		settle_turns=$((settle_turns - 1))
 		[ "$settle_turns" -gt 0 ] || fail "the guest does not become idle"
