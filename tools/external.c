@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* hvaccel: commands that are programs of their own, in libexecdir. */
+/* hvaccel: commands that are programs of their own, in libexecdir, and where it is itself. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,4 +24,16 @@ int external_main(int argc, char **argv)
 	execv(path, argv);
 	fprintf(stderr, "hvaccel: %s: %s\n", path, strerror(errno));
 	return STATUS_FAILED;
+}
+
+const char *program_path(void)
+{
+	static char path[4096];
+	ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	path[size > 0 ? size : 0] = 0;
+	/* One that was replaced while it ran has another name there. */
+	if (strncmp(path, "/usr/", 5) || access(path, X_OK) || strpbrk(path, " \"$%"))
+		return "/usr/sbin/hvaccel";
+	return path;
 }

@@ -44,6 +44,13 @@ int placement_main(int argc, char **argv);
  * Return: does not, unless the program is not there.
  */
 int external_main(int argc, char **argv);
+/**
+ * program_path() - where udev finds this program at the next boot
+ *
+ * A system extension has it in /usr/bin, packages in /usr/sbin, where it is said to be when what
+ * runs is a build that nobody installed.
+ */
+const char *program_path(void);
 /** status_main() - `hvaccel status`; likewise */
 int status_main(int argc, char **argv);
 /** switch_main() - `hvaccel switch`; likewise */

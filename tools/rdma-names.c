@@ -23,17 +23,18 @@
 #define RULES "/etc/udev/rules.d/60-rdma-persistent-naming.rules"
 #define FIRST_LINE "# Made by `hvaccel rdma-names --apply`, taken back by --undo."
 
+/* With the path of this program. */
 static const char rules[] =
 	FIRST_LINE "\n"
 	"ACTION!=\"add\", GOTO=\"hvaccel_rdma_end\"\n"
 	"SUBSYSTEM!=\"infiniband\", GOTO=\"hvaccel_rdma_end\"\n"
-	"PROGRAM==\"/usr/sbin/hvaccel rdma-names --of %k\", RESULT==\"?*\", \\\n"
-	"  ENV{HVACCEL_RDMA_NAME}=\"%c\"\n"
+	"PROGRAM==\"%s rdma-names --of %%k\", RESULT==\"?*\", \\\n"
+	"  ENV{HVACCEL_RDMA_NAME}=\"%%c\"\n"
 	"ENV{HVACCEL_RDMA_NAME}==\"?*\", \\\n"
-	"  PROGRAM==\"rdma_rename %k NAME_FIXED $env{HVACCEL_RDMA_NAME}\", \\\n"
+	"  PROGRAM==\"rdma_rename %%k NAME_FIXED $env{HVACCEL_RDMA_NAME}\", \\\n"
 	"  GOTO=\"hvaccel_rdma_end\"\n"
 	"# On no synthetic bus, or without a serial: as rdma-core does it.\n"
-	"PROGRAM==\"rdma_rename %k NAME_FALLBACK\"\n"
+	"PROGRAM==\"rdma_rename %%k NAME_FALLBACK\"\n"
 	"LABEL=\"hvaccel_rdma_end\"\n";
 
 /* rdma-core's prefixes; an InfiniBand controller has a PCI class of its own. */
@@ -113,8 +114,8 @@ static int change(bool undo)
 			fprintf(stderr, "hvaccel: %s: %s\n", path, strerror(errno));
 	} else {
 		file = fopen(new, "we");
-		if (file && fputs(rules, file) >= 0 && !fflush(file) && !fsync(fileno(file)) &&
-		    !rename(new, path))
+		if (file && fprintf(file, rules, program_path()) >= 0 && !fflush(file) &&
+		    !fsync(fileno(file)) && !rename(new, path))
 			status = STATUS_OK;
 		else
 			fprintf(stderr, "hvaccel: %s: %s\n", path, strerror(errno));

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hvaccel.h"
 #include "memory.h"
 #include "switch.h"
 #include "sysfs.h"
@@ -20,6 +21,7 @@
 
 static int write_rule(const char *path, const char *device)
 {
+	const char *program = program_path();
 	FILE *file;
 	int ret = 0;
 
@@ -28,8 +30,8 @@ static int write_rule(const char *path, const char *device)
 		return -errno;
 	fprintf(file, "# Made by `hvaccel switch`, taken back by `hvaccel switch NIC intree`.\n"
 		"ACTION==\"add\", SUBSYSTEM==\"vmbus\", KERNEL==\"%s\", \\\n"
-		"  TEST==\"/usr/sbin/hvaccel\", ATTR{driver_override}=\"" DRIVER_ACCEL "\", \\\n"
-		"  RUN+=\"/usr/sbin/hvaccel attach %s\"\n", device, device);
+		"  TEST==\"%s\", ATTR{driver_override}=\"" DRIVER_ACCEL "\", \\\n"
+		"  RUN+=\"%s attach %s\"\n", device, program, program, device);
 	if (fflush(file) || fsync(fileno(file)))
 		ret = -errno;
 	if (fclose(file) && !ret)
