@@ -144,7 +144,7 @@ into = >'$(1).new' || { rm -f '$(1).new' '$(1)'; exit 1; }; mv '$(1).new' '$(1)'
 .PHONY: sysext
 sysext: modules ## make a system extension for KVER in build/sysext; KEY= CERT= sign, FORMAT=erofs
 	SOURCE_DATE_EPOCH='$(epoch)' packaging/sysext/build --kdir '$(KDIR)' --to build/sysext \
-		$(signing) $(if $(FORMAT),--format '$(FORMAT)') $(if $(OS),--os $(OS))
+		--tools build/tools-static $(signing) $(if $(FORMAT),--format '$(FORMAT)') $(if $(OS),--os $(OS))
 
 .PHONY: kmm
 kmm: modules ## make an image for Kubernetes KMM in build/kmm; IMAGE=REPOSITORY, KEY= CERT= sign
