@@ -23,7 +23,8 @@ kdir_for() {
 	cat >"$kdir/Makefile" <<EOT
 # What runs in another root sees the module's directory only: installing is done from here.
 modules clean:
-	+env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES -u MAKELEVEL '$kernels' build '$1' '\$(M)' \$@ KBUILD_EXTRA_SYMBOLS=
+	+env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES -u MAKELEVEL \
+		'$kernels' build '$1' '\$(M)' \$@ KBUILD_EXTRA_SYMBOLS= KCFLAGS='\$(KCFLAGS)'
 modules_install:
 	+\$(MAKE) -C '$headers' M='\$(M)' \$@
 EOT
