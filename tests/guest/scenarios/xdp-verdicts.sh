@@ -119,6 +119,7 @@ run ip link set "$sink" mtu 9000
 run ip link set "$source" mtu 9000
 refuse xdp attach "$source" drop
 grep -q 'MTU too large' /tmp/step.log || fail "no reason given: $(cat /tmp/step.log)"
+refused=0
 for SIZE in 3533 3534 3535 7630 9014; do
 	run xdp attach "$source" drop frags
 	counted "drop, $SIZE bytes" "$source" xdp_drop flood
@@ -129,7 +130,14 @@ for SIZE in 3533 3534 3535 7630 9014; do
 	run xdp attach "$source" tx frags
 	forwarded "tx, $SIZE bytes" "$source"
 	run xdp attach "$source" "redirect=$sink" frags
-	forwarded "redirect, $SIZE bytes" "$sink"
+	case $(uname -r) in
+	# Before 6.3 the kernel redirects no frame of several buffers; they are dropped, and counted.
+	6.1.*)
+		counted "redirect refused, $SIZE bytes" "$source" xdp_errors flood
+		refused=$((refused + PACKETS))
+		;;
+	*) forwarded "redirect, $SIZE bytes" "$sink" ;;
+	esac
 done
 run xdp detach "$source"
 run ip link set "$source" mtu 1500
@@ -141,4 +149,4 @@ run ip link set "$source" mtu 3506
 run ethtool -G "$source" rx 2048
 SIZE=500
 counted "after a new session" "$source" xdp_pass flood
-same "errors" 0 "$(counter "$source" xdp_errors)"
+same "errors" "$refused" "$(counter "$source" xdp_errors)"
