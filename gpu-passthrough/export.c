@@ -389,6 +389,7 @@ static struct dma_buf *export_locked(struct gpupt_function *fn, const struct gpu
 		return dmabuf;
 	}
 	buffer->dmabuf = dmabuf;
+	buffer->dentry = dmabuf->file->f_path.dentry;
 	kobject_get(&fn->kobj);
 	list_add_tail(&buffer->list, &fn->buffers);
 	gpupt_count(fn, GPUPT_STAT_exports);

@@ -143,6 +143,7 @@ struct gpupt_function {
 #define GPUPT_QUIESCED_ASKED		BIT(0)
 #define GPUPT_QUIESCED_HIBERNATE	BIT(1)
 
+struct dentry;
 struct dma_buf;
 
 struct gpupt_extent {
@@ -153,6 +154,7 @@ struct gpupt_extent {
 /*
  * struct gpupt_buffer - an export
  * @fn: counted
+ * @dentry: what keeps it: a path to it (O_PATH) outlives the file of @dmabuf
  * @list: of @fn->buffers
  * @revoking: of a revocation under way
  * @map_lock: no fault is being handled while it is held for writing
@@ -163,6 +165,7 @@ struct gpupt_extent {
 struct gpupt_buffer {
 	struct gpupt_function *fn;
 	struct dma_buf *dmabuf;
+	struct dentry *dentry;
 	struct list_head list;
 	struct list_head revoking;
 	u32 flags;

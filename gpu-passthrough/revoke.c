@@ -9,15 +9,15 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/dcache.h>
 #include <linux/delay.h>
 #include <linux/dma-resv.h>
-#include <linux/file.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
+#include <linux/lockref.h>
 #include <linux/mm.h>
 
 #include "../compat/dma_buf.h"
-#include "../compat/file.h"
 #include "gpupt.h"
 #include "trace.h"
 
@@ -54,7 +54,7 @@ static void keep_maximum(struct gpupt_function *fn, u64 ns)
 		atomic64_set(max, ns); /* revocations of a function take turns */
 }
 
-/* With a reference to the dma-buf's file. */
+/* With a reference to the dma-buf's dentry; its file may be gone. */
 static void revoke_one(struct gpupt_buffer *buffer, unsigned long deadline)
 {
 	struct gpupt_function *fn = buffer->fn;
@@ -70,7 +70,7 @@ static void revoke_one(struct gpupt_buffer *buffer, unsigned long deadline)
 						left(deadline)) > 0;
 		dma_resv_unlock(dmabuf->resv);
 	}
-	unmap_mapping_range(dmabuf->file->f_mapping, 0, 0, 1);
+	unmap_mapping_range(d_inode(buffer->dentry)->i_mapping, 0, 0, 1);
 	if (!wait_event_timeout(buffer->unmapped, !atomic_read(&buffer->maps), left(deadline)))
 		in_time = false;
 	gpupt_count(fn, GPUPT_STAT_revokes);
@@ -100,18 +100,18 @@ void gpupt_revoke(struct gpupt_function *fn)
 	mutex_lock(&fn->lock);
 	list_for_each_entry(buffer, &fn->buffers, list) {
 		/* Its last reference may be gone already; its release then waits for the lock. */
-		if (buffer->revoked || !get_file_active(&buffer->dmabuf->file))
+		if (buffer->revoked || !lockref_get_not_zero(&buffer->dentry->d_lockref))
 			continue;
 		list_add_tail(&buffer->revoking, &revoking);
 		count++;
 	}
 	mutex_unlock(&fn->lock);
 	list_for_each_entry_safe(buffer, next, &revoking, revoking) {
-		struct file *file = buffer->dmabuf->file;
+		struct dentry *dentry = buffer->dentry;
 
 		revoke_one(buffer, deadline);
 		list_del(&buffer->revoking);
-		fput(file);
+		dput(dentry); /* with which the buffer may go */
 	}
 	mutex_unlock(&fn->revoke_lock);
 	gpupt_event(fn, GPUPT_EVENT_REVOKED, count);

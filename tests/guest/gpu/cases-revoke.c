@@ -146,6 +146,46 @@ static void descriptors_in_flight(void)
 
 static void orders_of_closing(void)
 {
+/*
+ * A path to an export (O_PATH) keeps it and not its open file, whose memory may be a stranger's
+ * next. What that stranger has mapped is none of a revocation's.
+ */
+static void paths_outlive_files(void)
+{
+	int dev = open_provider(), fd = must_export(dev, 0, PAGE, wc_flag);
+	static int other[900]; /* below the usual limit of open files */
+	char name[32];
+	uint8_t *at;
+	int path, file;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	path = open(name, O_PATH | O_CLOEXEC);
+	WANT(path >= 0, "%s", name);
+	close(fd);
+	usleep(200000); /* 6.1 frees it after a grace period */
+	file = open("/tmp/stranger", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	WANT(file >= 0 && !ftruncate(file, PAGE), "a file");
+	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
+		other[i] = open("/tmp/stranger", O_RDONLY);
+		WANT(other[i] >= 0, "file %zu", i);
+	}
+	at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+	WANT(at != MAP_FAILED, "mmap of a file");
+	*(volatile uint8_t *)at = 0x55;
+	want_errno("quiesce", ioctl(dev, GPUPT_QUIESCE), 0);
+	WANT(*(volatile uint8_t *)at == 0x55, "a stranger's page is gone");
+	want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
+	WANT(exports_alive(dev) == 1, "%u exports alive", exports_alive(dev));
+	close(path);
+	WANT(!exports_alive(dev), "the path's end is not the export's");
+	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+		close(other[i]);
+	munmap(at, PAGE);
+	close(file);
+	unlink("/tmp/stranger");
+	close(dev);
+}
+
 	for (unsigned int order = 0; order < 6; order++) {
 		int dev = open_provider(), engine = open_client();
 		int fd = must_export(dev, 0, PAGE, wc_flag);
@@ -284,3 +324,4 @@ const struct test_case revoke_cases[] = {
 	{ "fdinfo", fdinfo_says },
 	{ NULL, NULL },
 };
+	{ "a path outlives its file", paths_outlive_files },
