@@ -218,15 +218,20 @@ static long p2p(struct gpupt_function *fn, struct file *file, void __user *arg)
 		return -EINVAL;
 	if (query.flags & GPUPT_P2P_REPORT && !(file->f_mode & FMODE_WRITE))
 		return -EPERM;
+	/* A reference keeps a function that is removed, but not what is above it. */
+	pci_lock_rescan_remove();
 	client = pci_get_domain_bus_and_slot(query.domain, query.bus, query.devfn);
+	if (client) {
+		if (query.flags & GPUPT_P2P_REPORT)
+			gpupt_p2p_report(fn, client, query.data_check);
+		mutex_lock(&gpupt_lock);
+		verdict = gpupt_p2p_verdict(fn, client);
+		mutex_unlock(&gpupt_lock);
+		pci_dev_put(client);
+	}
+	pci_unlock_rescan_remove();
 	if (!client)
 		return -ENODEV;
-	if (query.flags & GPUPT_P2P_REPORT)
-		gpupt_p2p_report(fn, client, query.data_check);
-	mutex_lock(&gpupt_lock);
-	verdict = gpupt_p2p_verdict(fn, client);
-	mutex_unlock(&gpupt_lock);
-	pci_dev_put(client);
 	query.verdict = verdict.ours;
 	query.kernel_verdict = verdict.kernel;
 	query.data_check = verdict.data_check;

@@ -254,3 +254,49 @@ int run_races(unsigned int n)
 	close(dev);
 	return 0;
 }
+
+#define ASKERS	12
+
+static const char *stop_file;
+static struct gpupt_p2p question;
+static atomic_ulong answers, missing;
+
+static void *ask_again_and_again(void *dev)
+{
+	while (access(stop_file, F_OK)) {
+		for (unsigned int i = 0; i < 100; i++) {
+			struct gpupt_p2p q = question;
+
+			if (!ioctl(*(int *)dev, GPUPT_P2P, &q)) {
+				answers++;
+				continue;
+			}
+			WANT(errno == ENODEV, "question");
+			missing++;
+		}
+	}
+	return NULL;
+}
+
+/* More threads than processors ask of a client that comes and goes, and report a check of it. */
+int run_p2p(const char *stop)
+{
+	unsigned int domain, bus, slot, fn;
+	pthread_t thread[ASKERS];
+	int dev = open_provider();
+
+	stop_file = stop;
+	WANT(sscanf(client, "%x:%x:%x.%x", &domain, &bus, &slot, &fn) == 4, "%s", client);
+	question = (struct gpupt_p2p){
+		.argsz = sizeof(question), .flags = GPUPT_P2P_REPORT, .domain = domain, .bus = bus,
+		.devfn = slot << 3 | fn, .data_check = GPUPT_CHECK_PASSED,
+	};
+	for (size_t i = 0; i < ASKERS; i++)
+		WANT(!pthread_create(&thread[i], NULL, ask_again_and_again, &dev), "thread");
+	for (size_t i = 0; i < ASKERS; i++)
+		pthread_join(thread[i], NULL);
+	printf("answers=%lu missing=%lu\n", answers, missing);
+	WANT(answers && missing, "it did not come and go");
+	close(dev);
+	return 0;
+}
