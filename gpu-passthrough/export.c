@@ -91,7 +91,7 @@ static int buffer_pin(struct dma_buf_attachment *attach)
 	struct gpupt_buffer *buffer = attach->dmabuf->priv;
 	struct importer *importer = attach->priv;
 
-	if (buffer->revoked)
+	if (READ_ONCE(buffer->revoked))
 		return refuse(buffer, GPUPT_STAT_refused_revoked, -ENODEV);
 	importer->pins++;
 	/* Where the core pins too, who it was shows only when it is mapped. */

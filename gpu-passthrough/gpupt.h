@@ -158,7 +158,8 @@ struct gpupt_extent {
  * @list: of @fn->buffers
  * @revoking: of a revocation under way
  * @map_lock: no fault is being handled while it is held for writing
- * @revoked: written with the reservation and @map_lock held
+ * @revoked: written with @map_lock held, before importers are told with the reservation held
+ * @told: that has been done; of the revocation
  * @maps: mappings of importers
  * @unmapped: woken when @maps becomes 0
  */
@@ -173,6 +174,7 @@ struct gpupt_buffer {
 	u64 size;
 	struct rw_semaphore map_lock;
 	bool revoked;
+	bool told;
 	atomic_t maps;
 	wait_queue_head_t unmapped;
 	unsigned int n_extents;

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,6 +242,58 @@ static void stubborn_importer(void)
 	close(dev);
 }
 
+/* struct late - an importer that lets go 100 ms after it was told, and a mapping beside it */
+struct late {
+	int engine;
+	const uint8_t *at;
+	bool told;
+	bool touched;
+};
+
+static void *let_go_late(void *arg)
+{
+	struct late *late = arg;
+
+	for (unsigned int ms = 0; !late->told && ms < 900; ms += 10) {
+		usleep(10000);
+		late->told = status(late->engine).invalidated;
+	}
+	late->touched = touch(late->at);
+	usleep(100000);
+	want_errno("unmap", ioctl(late->engine, LAB_DMA_UNMAP), 0);
+	return NULL;
+}
+
+/* All exports share one time: what does not let go of the first takes none from the second. */
+static void stuck_one_starves_nobody(void)
+{
+	int dev = open_provider(), stuck = open_client();
+	int first = must_export(dev, 0, PAGE, wc_flag), second = must_export(dev, 0, PAGE, wc_flag);
+	struct late late = { .engine = open_client(), .at = map_it(second, PAGE) };
+	uint64_t before = provider_stat("revoke_timeouts");
+	pthread_t thread;
+
+	WANT(late.at != MAP_FAILED && touch(late.at), "mmap");
+	want_errno("import", import(stuck, first, LAB_DMA_STUBBORN), 0);
+	want_errno("map", ioctl(stuck, LAB_DMA_MAP), 0);
+	want_errno("import", import(late.engine, second, LAB_DMA_STUBBORN), 0);
+	want_errno("map", ioctl(late.engine, LAB_DMA_MAP), 0);
+	WANT(!pthread_create(&thread, NULL, let_go_late, &late), "thread");
+	want_errno("quiesce", ioctl(dev, GPUPT_QUIESCE), 0);
+	pthread_join(thread, NULL);
+	WANT(late.told, "the second importer was told when the first one's time was over");
+	WANT(!late.touched, "the CPU still read the second one then");
+	WANT(provider_stat("revoke_timeouts") == before + 1, "%llu were late, not one",
+	     (unsigned long long)(provider_stat("revoke_timeouts") - before));
+	want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
+	munmap((void *)late.at, PAGE);
+	close(first);
+	close(second);
+	close(stuck);
+	close(late.engine);
+	close(dev);
+}
+
 static void dma_under_way_is_stopped(void)
 {
 	int dev = open_provider(), engine = open_client();
@@ -325,3 +379,4 @@ const struct test_case revoke_cases[] = {
 	{ NULL, NULL },
 };
 	{ "a path outlives its file", paths_outlive_files },
+	{ "one that is stuck starves nobody", stuck_one_starves_nobody },
