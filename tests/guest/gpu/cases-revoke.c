@@ -146,8 +146,6 @@ static void descriptors_in_flight(void)
 	close(dev);
 }
 
-static void orders_of_closing(void)
-{
 /*
  * A path to an export (O_PATH) keeps it and not its open file, whose memory may be a stranger's
  * next. What that stranger has mapped is none of a revocation's.
@@ -188,6 +186,8 @@ static void paths_outlive_files(void)
 	close(dev);
 }
 
+static void orders_of_closing(void)
+{
 	for (unsigned int order = 0; order < 6; order++) {
 		int dev = open_provider(), engine = open_client();
 		int fd = must_export(dev, 0, PAGE, wc_flag);
@@ -341,6 +341,60 @@ static void events_are_kept_and_lost(void)
 	close(late);
 }
 
+static atomic_uint events_read, ends_read;
+
+static void *read_one_by_one(void *arg)
+{
+	struct gpupt_event e;
+
+	for (;;) {
+		ssize_t n = read(*(int *)arg, &e, sizeof(e));
+
+		*(n == sizeof(e) ? &events_read : &ends_read) += 1;
+	}
+	return NULL;
+}
+
+/* Who finds that another one took the event waits for the next: the function is not removed. */
+static void readers_share_events(void)
+{
+	enum { READERS = 8, TURNS = 200, EVENTS = 3 * TURNS };
+	int dev = open_provider();
+	pthread_t thread[READERS];
+
+	for (unsigned int i = 0; i < READERS; i++)
+		WANT(!pthread_create(&thread[i], NULL, read_one_by_one, &dev), "thread");
+	for (unsigned int i = 0; i < TURNS; i++) {
+		usleep(2000); /* all wait */
+		want_errno("quiesce", ioctl(dev, GPUPT_QUIESCE), 0);
+		want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
+	}
+	for (unsigned int ms = 0; events_read < EVENTS && ms < 2000; ms++)
+		usleep(1000);
+	WANT(!ends_read, "%u reads saw the end of a function that is there", ends_read);
+	WANT(events_read == EVENTS, "%u events of %u", events_read, EVENTS);
+	for (unsigned int i = 0; i < READERS; i++) {
+		pthread_cancel(thread[i]);
+		pthread_join(thread[i], NULL);
+	}
+	close(dev);
+}
+
+/* An event whose reader's memory is not there is the next reader's. */
+static void bad_memory_loses_no_event(void)
+{
+	void *nowhere = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int dev = open_provider();
+
+	WANT(nowhere != MAP_FAILED, "mmap");
+	want_errno("quiesce", ioctl(dev, GPUPT_QUIESCE), 0);
+	want_errno("read to nowhere", read(dev, nowhere, sizeof(struct gpupt_event)), EFAULT);
+	expect_events(dev, GPUPT_EVENT_QUIESCE, GPUPT_EVENT_REVOKED);
+	want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
+	munmap(nowhere, PAGE);
+	close(dev);
+}
+
 static void fdinfo_says(void)
 {
 	int dev = open_provider(), fd = must_export(dev, 0, 4 * PAGE, wc_flag);
@@ -371,12 +425,14 @@ const struct test_case revoke_cases[] = {
 	{ "quiesce takes everything back", quiesce_takes_all_back },
 	{ "mappings of a fork go too", forked_mappings_go_too },
 	{ "descriptors in flight", descriptors_in_flight },
+	{ "a path outlives its file", paths_outlive_files },
 	{ "every order of closing", orders_of_closing },
 	{ "an importer that does not let go", stubborn_importer },
+	{ "one that is stuck starves nobody", stuck_one_starves_nobody },
 	{ "DMA under way is stopped", dma_under_way_is_stopped },
 	{ "events are kept, and losses told", events_are_kept_and_lost },
+	{ "readers share events", readers_share_events },
+	{ "bad memory loses no event", bad_memory_loses_no_event },
 	{ "fdinfo", fdinfo_says },
 	{ NULL, NULL },
 };
-	{ "a path outlives its file", paths_outlive_files },
-	{ "one that is stuck starves nobody", stuck_one_starves_nobody },
