@@ -213,8 +213,12 @@ static long export_ranges(struct gpupt_function *fn, struct file *file, void __u
 	struct gpupt_export head;
 	long ret;
 
-	/* Device memory can hold anything, so it takes what raw I/O takes. */
-	if (!file_ns_capable(file, &init_user_ns, CAP_SYS_RAWIO) ||
+	/*
+	 * Device memory can hold anything, so it takes what raw I/O takes; and importers may write
+	 * it, whatever the export's own descriptor was opened for.
+	 */
+	if (!(file->f_mode & FMODE_WRITE) ||
+	    !file_ns_capable(file, &init_user_ns, CAP_SYS_RAWIO) ||
 	    security_locked_down(LOCKDOWN_PCI_ACCESS)) {
 		gpupt_count(fn, GPUPT_STAT_refused_permission);
 		return -EPERM;
