@@ -285,13 +285,8 @@ static long chardev_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 	case GPUPT_RESUME:
 		if (!(file->f_mode & FMODE_WRITE))
 			return -EPERM;
-		if (!READ_ONCE(fn->claimed))
-			return -ENODEV;
-		if (cmd == GPUPT_QUIESCE)
-			gpupt_quiesce(fn, GPUPT_QUIESCED_ASKED);
-		else
-			gpupt_resume(fn, GPUPT_QUIESCED_ASKED);
-		return 0;
+		return cmd == GPUPT_QUIESCE ? gpupt_quiesce(fn, GPUPT_QUIESCED_ASKED) :
+					      gpupt_resume(fn, GPUPT_QUIESCED_ASKED);
 	}
 	return -ENOTTY;
 }

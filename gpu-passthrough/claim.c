@@ -102,7 +102,7 @@ static int claim(struct gpupt_function *fn)
 	ret = take_bars(fn);
 	if (!ret) {
 		find_msix(fn);
-		fn->removed = false;
+		WRITE_ONCE(fn->removed, false);
 		fn->quiesced = 0;
 		WRITE_ONCE(fn->claimed, true);
 		ret = gpupt_chardev_start(fn);
@@ -148,7 +148,6 @@ static void remove(struct pci_dev *pdev)
 	mutex_unlock(&fn->lock);
 	gpupt_event(fn, GPUPT_EVENT_QUIESCE, 0);
 	gpupt_revoke(fn);
-	fn->removed = true;
 	gpupt_event(fn, GPUPT_EVENT_REMOVED, 0);
 	gpupt_chardev_stop(fn);
 	give_bars(fn);

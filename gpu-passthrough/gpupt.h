@@ -121,16 +121,16 @@ struct gpupt_function {
 	struct mutex revoke_lock; /* one revocation at a time */
 	struct mutex lock; /* guards everything down to n_checks */
 	bool claimed;
-	bool removed;
 	unsigned int quiesced;
 	struct list_head buffers;
 	struct gpupt_bar bar[GPUPT_BARS];
 	struct gpupt_check checks[GPUPT_CHECKS];
 	unsigned int n_checks;
 
-	spinlock_t event_lock;	/* guards the two below */
+	spinlock_t event_lock;	/* guards the three below */
 	struct gpupt_event event[GPUPT_EVENTS];
 	u64 event_head;
+	bool removed;		/* its last event is there, until it is claimed again */
 	wait_queue_head_t event_wait;
 
 	struct miscdevice misc;
@@ -231,8 +231,8 @@ int gpupt_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 
 /* revoke.c */
 void gpupt_revoke(struct gpupt_function *fn);
-void gpupt_quiesce(struct gpupt_function *fn, unsigned int why);
-void gpupt_resume(struct gpupt_function *fn, unsigned int why);
+int gpupt_quiesce(struct gpupt_function *fn, unsigned int why);
+int gpupt_resume(struct gpupt_function *fn, unsigned int why);
 
 /* event.c */
 void gpupt_event(struct gpupt_function *fn, u32 type, u64 count);

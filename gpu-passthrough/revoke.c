@@ -109,20 +109,13 @@ static void finish(struct gpupt_buffer *buffer, u64 start, unsigned long deadlin
 		fn->name, buffer->bar, gpupt_revoke_timeout_ms, atomic_read(&buffer->maps));
 }
 
-/**
- * gpupt_revoke() - take all exports back
- * @fn: new exports are refused already: it is quiesced or not claimed any more
- *
- * Context: process; waits for importers, revoke_timeout_ms at most.
- */
-void gpupt_revoke(struct gpupt_function *fn)
+/* With revoke_lock held; new exports are refused already. */
+static void revoke(struct gpupt_function *fn, unsigned long deadline)
 {
-	unsigned long deadline = jiffies + msecs_to_jiffies(gpupt_revoke_timeout_ms);
-	struct gpupt_buffer *buffer, *next;
 	u64 start = ktime_get_ns(), count = 0;
+	struct gpupt_buffer *buffer, *next;
 	LIST_HEAD(revoking);
 
-	mutex_lock(&fn->revoke_lock);
 	mutex_lock(&fn->lock);
 	list_for_each_entry(buffer, &fn->buffers, list) {
 		/* Its last reference may be gone already; its release then waits for the lock. */
@@ -142,41 +135,79 @@ void gpupt_revoke(struct gpupt_function *fn)
 		list_del(&buffer->revoking);
 		dput(dentry); /* with which the buffer may go */
 	}
-	mutex_unlock(&fn->revoke_lock);
 	gpupt_event(fn, GPUPT_EVENT_REVOKED, count);
+}
+
+static unsigned long deadline_from_now(void)
+{
+	return jiffies + msecs_to_jiffies(gpupt_revoke_timeout_ms);
+}
+
+/**
+ * gpupt_revoke() - take all exports back, when who quiesces the function has done so
+ * @fn: not claimed any more
+ *
+ * Context: process; waits for importers, revoke_timeout_ms at most.
+ */
+void gpupt_revoke(struct gpupt_function *fn)
+{
+	unsigned long deadline = deadline_from_now();
+
+	mutex_lock(&fn->revoke_lock);
+	revoke(fn, deadline);
+	mutex_unlock(&fn->revoke_lock);
 }
 
 /**
  * gpupt_quiesce() - no new exports, and those there are taken back
- * @fn: claimed
+ * @fn: was claimed once
  * @why: GPUPT_QUIESCED_*
  *
  * Context: process; waits as gpupt_revoke() does.
+ *
+ * Return: 0, or -ENODEV when it is not claimed any more: then nobody is told anything.
  */
-void gpupt_quiesce(struct gpupt_function *fn, unsigned int why)
+int gpupt_quiesce(struct gpupt_function *fn, unsigned int why)
 {
+	unsigned long deadline = deadline_from_now();
+	bool claimed;
+
+	/* It is given up under the same lock: its last event comes after those of here. */
+	mutex_lock(&fn->revoke_lock);
 	mutex_lock(&fn->lock);
-	WRITE_ONCE(fn->quiesced, fn->quiesced | why);
+	claimed = fn->claimed;
+	if (claimed)
+		WRITE_ONCE(fn->quiesced, fn->quiesced | why);
 	mutex_unlock(&fn->lock);
-	gpupt_event(fn, GPUPT_EVENT_QUIESCE, 0);
-	gpupt_revoke(fn);
+	if (claimed) {
+		if (why == GPUPT_QUIESCED_HIBERNATE)
+			gpupt_event(fn, GPUPT_EVENT_HIBERNATE, 0);
+		gpupt_event(fn, GPUPT_EVENT_QUIESCE, 0);
+		revoke(fn, deadline);
+	}
+	mutex_unlock(&fn->revoke_lock);
+	return claimed ? 0 : -ENODEV;
 }
 
 /**
  * gpupt_resume() - exports are possible again; revoked ones stay so
- * @fn: claimed
+ * @fn: was claimed once
  * @why: GPUPT_QUIESCED_*
  *
  * Context: process.
+ *
+ * Return: 0, or -ENODEV when it is not claimed any more.
  */
-void gpupt_resume(struct gpupt_function *fn, unsigned int why)
+int gpupt_resume(struct gpupt_function *fn, unsigned int why)
 {
-	bool resumed;
+	bool claimed, resumed;
 
 	mutex_lock(&fn->lock);
-	resumed = fn->quiesced && !(fn->quiesced & ~why);
+	claimed = fn->claimed;
+	resumed = claimed && fn->quiesced && !(fn->quiesced & ~why);
 	WRITE_ONCE(fn->quiesced, fn->quiesced & ~why);
-	mutex_unlock(&fn->lock);
 	if (resumed)
 		gpupt_event(fn, GPUPT_EVENT_RESUMED, 0);
+	mutex_unlock(&fn->lock);
+	return claimed ? 0 : -ENODEV;
 }

@@ -7,6 +7,7 @@
  *	1 thread	quiesce and resume
  *	1 thread	unbind the driver and bind it again
  *	1 thread	the counters and fdinfo, as a reader
+ *	1 thread	events beyond a function's end
  *
  * A round is one export that was made. In the end nothing of them may be left.
  */
@@ -214,11 +215,35 @@ static void *read_again_and_again(void *unused)
 	return NULL;
 }
 
+/* After the last event of a function only the first of its next time comes. */
+static void *read_beyond_the_end(void *unused)
+{
+	while (!ended) {
+		struct gpupt_event e = { 0 };
+		bool removed = false;
+		int dev = open_again();
+
+		if (dev < 0)
+			continue;
+		fcntl(dev, F_SETFL, O_NONBLOCK);
+		for (unsigned int turns = 0; turns < 60; turns++) {
+			while (read(dev, &e, sizeof(e)) > 0) {
+				WANT(!removed || e.type == GPUPT_EVENT_QUIESCE,
+				     "event %u after the end", e.type);
+				removed = e.type == GPUPT_EVENT_REMOVED;
+			}
+			usleep(1000);
+		}
+		close(dev);
+	}
+	return NULL;
+}
+
 int run_races(unsigned int n)
 {
 	static void *(*const role[])(void *) = {
 		touch_them, touch_them, import_them, import_them, quiesce_again_and_again,
-		unbind_again_and_again, read_again_and_again,
+		unbind_again_and_again, read_again_and_again, read_beyond_the_end,
 	};
 	pthread_t thread[sizeof(role) / sizeof(role[0])];
 	uint64_t start = now_ns();
