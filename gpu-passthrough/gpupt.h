@@ -254,6 +254,7 @@ struct gpupt_verdict {
 
 struct gpupt_verdict gpupt_p2p_verdict(struct gpupt_function *provider, struct pci_dev *client);
 void gpupt_p2p_report(struct gpupt_function *provider, struct pci_dev *client, u32 result);
+void gpupt_p2p_forget(struct gpupt_function *provider, struct pci_dev *client);
 void gpupt_p2p_matrix(struct gpupt_text *text);
 
 #endif /* _GPUPT_H */

@@ -77,6 +77,24 @@ void gpupt_p2p_report(struct gpupt_function *provider, struct pci_dev *client, u
 }
 
 /**
+ * gpupt_p2p_forget() - a client goes: what has its address next was not checked
+ * @provider: that it may have been checked with
+ * @client: not removed yet
+ *
+ * Context: process.
+ */
+void gpupt_p2p_forget(struct gpupt_function *provider, struct pci_dev *client)
+{
+	struct gpupt_check *check;
+
+	mutex_lock(&provider->lock);
+	check = check_of(provider, client);
+	if (check)
+		*check = provider->checks[--provider->n_checks];
+	mutex_unlock(&provider->lock);
+}
+
+/**
  * gpupt_p2p_verdict() - what is known of a pair
  * @provider: whose memory
  * @client: who would reach it

@@ -91,3 +91,8 @@ matrix_says() {
 	grep -q "^0001:00:00.0 0101:00:00.0 [a-z]* allowed $1 " "$gpupt/p2p_matrix"
 }
 matrix_says passed || fail "verdict: $(cat "$gpupt/p2p_matrix")"
+host ib0 rescind
+eventually 60 "removal of the importer" gone 0101:00:00.0
+host ib0 add
+eventually 60 "the importer" test -e "$gpupt/devices/0101:00:00.0"
+matrix_says unchecked || fail "a new function has an old one's check: $(cat "$gpupt/p2p_matrix")"
