@@ -216,6 +216,7 @@ struct gpupt_text {
 };
 
 void gpupt_text_add(struct gpupt_text *text, const char *format, ...) __printf(2, 3);
+bool gpupt_text_line(struct gpupt_text *text, const char *format, ...) __printf(2, 3);
 void gpupt_xml(struct gpupt_text *text, unsigned int version);
 void gpupt_table(struct gpupt_text *text);
 

@@ -150,7 +150,7 @@ static bool is_client(const struct gpupt_function *fn)
 }
 
 /**
- * gpupt_p2p_matrix() - every provider by every client, one pair a line
+ * gpupt_p2p_matrix() - every provider by every client, one pair a line, as many as fit
  * @text: appended to
  *
  * Context: process, gpupt_lock held.
@@ -169,9 +169,11 @@ void gpupt_p2p_matrix(struct gpupt_text *text)
 			if (client == provider || !is_client(client))
 				continue;
 			v = gpupt_p2p_verdict(provider, client->pdev);
-			gpupt_text_add(text, "%s %s %s %s %s %s\n", provider->name, client->name,
-				       verdict_names[v.kernel], verdict_names[v.ours],
-				       check_names[v.data_check], v.reason);
+			if (!gpupt_text_line(text, "%s %s %s %s %s %s\n", provider->name,
+					     client->name, verdict_names[v.kernel],
+					     verdict_names[v.ours], check_names[v.data_check],
+					     v.reason))
+				return;
 		}
 	}
 }

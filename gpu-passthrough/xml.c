@@ -40,6 +40,30 @@ void gpupt_text_add(struct gpupt_text *text, const char *format, ...)
 	va_end(args);
 }
 
+/**
+ * gpupt_text_line() - append a line to a text, as a whole or not at all
+ * @text: where
+ * @format: as for printf
+ *
+ * Context: any.
+ *
+ * Return: whether it fitted.
+ */
+bool gpupt_text_line(struct gpupt_text *text, const char *format, ...)
+{
+	size_t room = text->room - text->used;
+	va_list args;
+	size_t n;
+
+	va_start(args, format);
+	n = vsnprintf(text->at + text->used, room, format, args);
+	va_end(args);
+	if (n >= room)
+		return false;
+	text->used += n;
+	return true;
+}
+
 /* struct scribe - an XML text and how many nodes it has */
 struct scribe {
 	struct gpupt_text *text;
