@@ -132,6 +132,17 @@ static void read_processor(struct topo *topo)
 		fclose(file);
 }
 
+/* Domains are hexadecimal numbers; within one of them addresses are of one length. */
+static int by_address(const void *a, const void *b)
+{
+	const struct topo_device *p = a, *q = b;
+	unsigned long domain = strtoul(p->address, NULL, 16), other = strtoul(q->address, NULL, 16);
+
+	if (domain != other)
+		return domain < other ? -1 : 1;
+	return strcmp(p->address, q->address);
+}
+
 bool topo_read(struct topo *topo)
 {
 	char **address = sysfs_list(PCI_DEVICES);
@@ -152,6 +163,7 @@ bool topo_read(struct topo *topo)
 		fprintf(stderr, "hvaccel: no device behind a synthetic PCI bus here\n");
 		return false;
 	}
+	qsort(topo->device, topo->n_devices, sizeof(*topo->device), by_address);
 	read_nodes(topo);
 	read_processor(topo);
 	return true;
