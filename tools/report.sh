@@ -3,6 +3,7 @@
 #
 # hvaccel report: what a bug report wants, without names and addresses. See hvaccel-report(8).
 set -eu
+umask 077
 
 PATH=$PATH:/usr/sbin:/sbin
 LC_ALL=C
@@ -235,9 +236,17 @@ for nic in /sys/class/net/*; do
 	take nics tc -s qdisc show dev "$nic"
 done
 
-tar -C "$work" --owner=0 --group=0 -czf "$out" hvaccel-report 2>/dev/null || {
+# Beside its place, and then there: what has that name meanwhile is not written into, nor read by
+# others.
+unwritten() {
 	echo "hvaccel report: cannot write $out" >&2
 	exit 1
+}
+[ ! -d "$out" ] || unwritten
+new=$(mktemp "$out.XXXXXX" 2>/dev/null) || unwritten
+{ tar -C "$work" --owner=0 --group=0 -czf - hvaccel-report >"$new" && mv -fT "$new" "$out"; } 2>/dev/null || {
+	rm -f "$new"
+	unwritten
 }
 echo "$out: $(find "$folder" -type f | wc -l) files, $(wc -l <"$map") names and addresses replaced"
 echo "Look at it before you send it."
