@@ -57,7 +57,6 @@ probe HAVE_DEVLINK_INFO_DRIVER_NAME 6.2 core_names_driver
 # dma-bufs, files, sysfs
 probe HAVE_BIN_ATTRIBUTE_READ_CONST 6.16 has_member linux/sysfs.h bin_attribute '\(\*read\)\(struct file \*, ?struct kobject \*, ?const struct bin_attribute'
 probe HAVE_DMA_BUF_INVALIDATE_MAPPINGS 7.0 has_line linux/dma-buf.h 'dma_buf_invalidate_mappings\('
-probe HAVE_GET_FILE_ACTIVE 6.7 has_line linux/fs.h 'get_file_active\('
 probe HAVE_SYMBOL_NS_STRING 6.13 has_line linux/module.h '# *define MODULE_IMPORT_NS\(ns\)[[:space:]]*MODULE_INFO\(import_ns, ns\)'
 probe HAVE_VM_FLAGS_SET 6.3 has_line linux/mm.h 'void vm_flags_set\('
 probe HAVE_VMF_INSERT_PFN_PMD_LONG 6.17 has_line linux/huge_mm.h 'vmf_insert_pfn_pmd\(struct vm_fault \*vmf, unsigned long pfn'

@@ -19,8 +19,9 @@
 /* struct reader - an open file: where it is in the events */
 struct reader {
 	struct gpupt_function *fn;
-	struct mutex lock;	/* guards next */
+	struct mutex lock;	/* guards the two below */
 	u64 next;
+	bool lost;		/* events before that one, and nobody was told */
 };
 
 static int chardev_open(struct inode *inode, struct file *file)
@@ -62,8 +63,11 @@ static bool event_waits(struct reader *reader)
 	return READ_ONCE(reader->fn->event_head) != READ_ONCE(reader->next);
 }
 
-/* The next event, with the reader's lock. Return: false when there is none. */
-static bool take_event(struct reader *reader, struct gpupt_event *event)
+/*
+ * The next event, with the reader's lock; it stays the next until reader.next is advanced.
+ * Return: false when there is none.
+ */
+static bool next_event(struct reader *reader, struct gpupt_event *event)
 {
 	struct gpupt_function *fn = reader->fn;
 	u64 lost = 0;
@@ -74,45 +78,67 @@ static bool take_event(struct reader *reader, struct gpupt_event *event)
 	if (fn->event_head - reader->next > GPUPT_EVENTS) {
 		lost = fn->event_head - reader->next - GPUPT_EVENTS;
 		reader->next += lost;
+		reader->lost = true;
 	}
 	if (found)
-		*event = fn->event[reader->next++ % GPUPT_EVENTS];
+		*event = fn->event[reader->next % GPUPT_EVENTS];
 	spin_unlock(&fn->event_lock);
-	if (lost) {
+	if (lost)
 		atomic64_add(lost, &fn->stats[GPUPT_STAT_events_lost]);
+	if (found && reader->lost)
 		event->flags |= GPUPT_EVENT_LOST;
-	}
 	return found;
+}
+
+/* As many as there are and fit. Return: bytes, or -EFAULT. */
+static ssize_t take_events(struct reader *reader, char __user *to, size_t count)
+{
+	struct gpupt_event event;
+	ssize_t done = 0;
+
+	mutex_lock(&reader->lock);
+	while (count - done >= sizeof(event) && next_event(reader, &event)) {
+		if (copy_to_user(to + done, &event, sizeof(event))) {
+			done = done ?: -EFAULT;
+			break;
+		}
+		WRITE_ONCE(reader->next, reader->next + 1);
+		reader->lost = false;
+		done += sizeof(event);
+	}
+	mutex_unlock(&reader->lock);
+	return done;
+}
+
+static int wait_for_event(struct reader *reader, bool block)
+{
+	struct gpupt_function *fn = reader->fn;
+
+	if (event_waits(reader) || READ_ONCE(fn->removed))
+		return 0;
+	if (!block)
+		return -EAGAIN;
+	return wait_event_interruptible(fn->event_wait,
+					event_waits(reader) || READ_ONCE(fn->removed));
 }
 
 static ssize_t chardev_read(struct file *file, char __user *to, size_t count, loff_t *pos)
 {
 	struct reader *reader = file->private_data;
-	struct gpupt_function *fn = reader->fn;
-	struct gpupt_event event;
-	size_t done = 0;
-	int ret = 0;
+	bool removed;
+	ssize_t ret;
 
-	if (count < sizeof(event))
+	if (count < sizeof(struct gpupt_event))
 		return -EINVAL;
-	if (!event_waits(reader) && !READ_ONCE(fn->removed)) {
-		if (file->f_flags & O_NONBLOCK)
-			return -EAGAIN;
-		ret = wait_event_interruptible(fn->event_wait,
-					       event_waits(reader) || READ_ONCE(fn->removed));
+	/* Threads may share the file: who finds that another one was faster waits again. */
+	do {
+		ret = wait_for_event(reader, !(file->f_flags & O_NONBLOCK));
 		if (ret)
 			return ret;
-	}
-	mutex_lock(&reader->lock);
-	while (count - done >= sizeof(event) && take_event(reader, &event)) {
-		if (copy_to_user(to + done, &event, sizeof(event))) {
-			ret = -EFAULT;
-			break;
-		}
-		done += sizeof(event);
-	}
-	mutex_unlock(&reader->lock);
-	return done ? done : ret;
+		removed = READ_ONCE(reader->fn->removed);
+		ret = take_events(reader, to, count);
+	} while (!ret && !removed);
+	return ret;
 }
 
 static __poll_t chardev_poll(struct file *file, poll_table *wait)
@@ -187,8 +213,12 @@ static long export_ranges(struct gpupt_function *fn, struct file *file, void __u
 	struct gpupt_export head;
 	long ret;
 
-	/* Device memory can hold anything, so it takes what raw I/O takes. */
-	if (!file_ns_capable(file, &init_user_ns, CAP_SYS_RAWIO) ||
+	/*
+	 * Device memory can hold anything, so it takes what raw I/O takes; and importers may write
+	 * it, whatever the export's own descriptor was opened for.
+	 */
+	if (!(file->f_mode & FMODE_WRITE) ||
+	    !file_ns_capable(file, &init_user_ns, CAP_SYS_RAWIO) ||
 	    security_locked_down(LOCKDOWN_PCI_ACCESS)) {
 		gpupt_count(fn, GPUPT_STAT_refused_permission);
 		return -EPERM;
@@ -218,15 +248,20 @@ static long p2p(struct gpupt_function *fn, struct file *file, void __user *arg)
 		return -EINVAL;
 	if (query.flags & GPUPT_P2P_REPORT && !(file->f_mode & FMODE_WRITE))
 		return -EPERM;
+	/* A reference keeps a function that is removed, but not what is above it. */
+	pci_lock_rescan_remove();
 	client = pci_get_domain_bus_and_slot(query.domain, query.bus, query.devfn);
+	if (client) {
+		if (query.flags & GPUPT_P2P_REPORT)
+			gpupt_p2p_report(fn, client, query.data_check);
+		mutex_lock(&gpupt_lock);
+		verdict = gpupt_p2p_verdict(fn, client);
+		mutex_unlock(&gpupt_lock);
+		pci_dev_put(client);
+	}
+	pci_unlock_rescan_remove();
 	if (!client)
 		return -ENODEV;
-	if (query.flags & GPUPT_P2P_REPORT)
-		gpupt_p2p_report(fn, client, query.data_check);
-	mutex_lock(&gpupt_lock);
-	verdict = gpupt_p2p_verdict(fn, client);
-	mutex_unlock(&gpupt_lock);
-	pci_dev_put(client);
 	query.verdict = verdict.ours;
 	query.kernel_verdict = verdict.kernel;
 	query.data_check = verdict.data_check;
@@ -250,13 +285,8 @@ static long chardev_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 	case GPUPT_RESUME:
 		if (!(file->f_mode & FMODE_WRITE))
 			return -EPERM;
-		if (!READ_ONCE(fn->claimed))
-			return -ENODEV;
-		if (cmd == GPUPT_QUIESCE)
-			gpupt_quiesce(fn, GPUPT_QUIESCED_ASKED);
-		else
-			gpupt_resume(fn, GPUPT_QUIESCED_ASKED);
-		return 0;
+		return cmd == GPUPT_QUIESCE ? gpupt_quiesce(fn, GPUPT_QUIESCED_ASKED) :
+					      gpupt_resume(fn, GPUPT_QUIESCED_ASKED);
 	}
 	return -ENOTTY;
 }

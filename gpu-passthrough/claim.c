@@ -93,6 +93,17 @@ static void give_bars(struct gpupt_function *fn)
 	mutex_unlock(&fn->lock);
 }
 
+/* Everything that was exported is taken back, and whoever has the device file open is told so. */
+static void unclaim(struct gpupt_function *fn)
+{
+	mutex_lock(&fn->lock);
+	WRITE_ONCE(fn->claimed, false);
+	mutex_unlock(&fn->lock);
+	gpupt_event(fn, GPUPT_EVENT_QUIESCE, 0);
+	gpupt_revoke(fn);
+	gpupt_event(fn, GPUPT_EVENT_REMOVED, 0);
+}
+
 static int claim(struct gpupt_function *fn)
 {
 	int ret = pci_enable_device_mem(fn->pdev);
@@ -100,18 +111,19 @@ static int claim(struct gpupt_function *fn)
 	if (ret)
 		return ret;
 	ret = take_bars(fn);
-	if (!ret) {
-		find_msix(fn);
-		fn->removed = false;
-		fn->quiesced = 0;
-		WRITE_ONCE(fn->claimed, true);
-		ret = gpupt_chardev_start(fn);
-	}
-	if (ret) {
-		WRITE_ONCE(fn->claimed, false);
-		give_bars(fn);
-		pci_disable_device(fn->pdev);
-	}
+	if (ret)
+		goto failed;
+	find_msix(fn);
+	WRITE_ONCE(fn->removed, false);
+	fn->quiesced = 0;
+	WRITE_ONCE(fn->claimed, true);
+	ret = gpupt_chardev_start(fn);
+	if (!ret)
+		return 0;
+	unclaim(fn); /* who has it open from the last time may have made exports already */
+failed:
+	give_bars(fn);
+	pci_disable_device(fn->pdev);
 	return ret;
 }
 
@@ -143,13 +155,7 @@ static void remove(struct pci_dev *pdev)
 {
 	struct gpupt_function *fn = pci_get_drvdata(pdev);
 
-	mutex_lock(&fn->lock);
-	WRITE_ONCE(fn->claimed, false);
-	mutex_unlock(&fn->lock);
-	gpupt_event(fn, GPUPT_EVENT_QUIESCE, 0);
-	gpupt_revoke(fn);
-	fn->removed = true;
-	gpupt_event(fn, GPUPT_EVENT_REMOVED, 0);
+	unclaim(fn);
 	gpupt_chardev_stop(fn);
 	give_bars(fn);
 	pci_disable_device(pdev);

@@ -54,6 +54,8 @@ void gpupt_event(struct gpupt_function *fn, u32 type, u64 count)
 		.count = count,
 	};
 	fn->event_head++;
+	if (type == GPUPT_EVENT_REMOVED)
+		WRITE_ONCE(fn->removed, true); /* who sees that finds the event, too */
 	spin_unlock(&fn->event_lock);
 	gpupt_count(fn, GPUPT_STAT_events);
 	trace_gpupt_event(fn, type, count);
@@ -63,7 +65,6 @@ void gpupt_event(struct gpupt_function *fn, u32 type, u64 count)
 
 static void before_image(struct gpupt_function *fn)
 {
-	gpupt_event(fn, GPUPT_EVENT_HIBERNATE, 0);
 	gpupt_quiesce(fn, GPUPT_QUIESCED_HIBERNATE);
 }
 

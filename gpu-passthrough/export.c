@@ -91,7 +91,7 @@ static int buffer_pin(struct dma_buf_attachment *attach)
 	struct gpupt_buffer *buffer = attach->dmabuf->priv;
 	struct importer *importer = attach->priv;
 
-	if (buffer->revoked)
+	if (READ_ONCE(buffer->revoked))
 		return refuse(buffer, GPUPT_STAT_refused_revoked, -ENODEV);
 	importer->pins++;
 	/* Where the core pins too, who it was shows only when it is mapped. */
@@ -389,6 +389,7 @@ static struct dma_buf *export_locked(struct gpupt_function *fn, const struct gpu
 		return dmabuf;
 	}
 	buffer->dmabuf = dmabuf;
+	buffer->dentry = dmabuf->file->f_path.dentry;
 	kobject_get(&fn->kobj);
 	list_add_tail(&buffer->list, &fn->buffers);
 	gpupt_count(fn, GPUPT_STAT_exports);

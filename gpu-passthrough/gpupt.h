@@ -121,16 +121,16 @@ struct gpupt_function {
 	struct mutex revoke_lock; /* one revocation at a time */
 	struct mutex lock; /* guards everything down to n_checks */
 	bool claimed;
-	bool removed;
 	unsigned int quiesced;
 	struct list_head buffers;
 	struct gpupt_bar bar[GPUPT_BARS];
 	struct gpupt_check checks[GPUPT_CHECKS];
 	unsigned int n_checks;
 
-	spinlock_t event_lock;	/* guards the two below */
+	spinlock_t event_lock;	/* guards the three below */
 	struct gpupt_event event[GPUPT_EVENTS];
 	u64 event_head;
+	bool removed;		/* its last event is there, until it is claimed again */
 	wait_queue_head_t event_wait;
 
 	struct miscdevice misc;
@@ -143,6 +143,7 @@ struct gpupt_function {
 #define GPUPT_QUIESCED_ASKED		BIT(0)
 #define GPUPT_QUIESCED_HIBERNATE	BIT(1)
 
+struct dentry;
 struct dma_buf;
 
 struct gpupt_extent {
@@ -153,16 +154,19 @@ struct gpupt_extent {
 /*
  * struct gpupt_buffer - an export
  * @fn: counted
+ * @dentry: what keeps it: a path to it (O_PATH) outlives the file of @dmabuf
  * @list: of @fn->buffers
  * @revoking: of a revocation under way
  * @map_lock: no fault is being handled while it is held for writing
- * @revoked: written with the reservation and @map_lock held
+ * @revoked: written with @map_lock held, before importers are told with the reservation held
+ * @told: that has been done; of the revocation
  * @maps: mappings of importers
  * @unmapped: woken when @maps becomes 0
  */
 struct gpupt_buffer {
 	struct gpupt_function *fn;
 	struct dma_buf *dmabuf;
+	struct dentry *dentry;
 	struct list_head list;
 	struct list_head revoking;
 	u32 flags;
@@ -170,6 +174,7 @@ struct gpupt_buffer {
 	u64 size;
 	struct rw_semaphore map_lock;
 	bool revoked;
+	bool told;
 	atomic_t maps;
 	wait_queue_head_t unmapped;
 	unsigned int n_extents;
@@ -211,6 +216,7 @@ struct gpupt_text {
 };
 
 void gpupt_text_add(struct gpupt_text *text, const char *format, ...) __printf(2, 3);
+bool gpupt_text_line(struct gpupt_text *text, const char *format, ...) __printf(2, 3);
 void gpupt_xml(struct gpupt_text *text, unsigned int version);
 void gpupt_table(struct gpupt_text *text);
 
@@ -226,8 +232,8 @@ int gpupt_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 
 /* revoke.c */
 void gpupt_revoke(struct gpupt_function *fn);
-void gpupt_quiesce(struct gpupt_function *fn, unsigned int why);
-void gpupt_resume(struct gpupt_function *fn, unsigned int why);
+int gpupt_quiesce(struct gpupt_function *fn, unsigned int why);
+int gpupt_resume(struct gpupt_function *fn, unsigned int why);
 
 /* event.c */
 void gpupt_event(struct gpupt_function *fn, u32 type, u64 count);
@@ -249,6 +255,7 @@ struct gpupt_verdict {
 
 struct gpupt_verdict gpupt_p2p_verdict(struct gpupt_function *provider, struct pci_dev *client);
 void gpupt_p2p_report(struct gpupt_function *provider, struct pci_dev *client, u32 result);
+void gpupt_p2p_forget(struct gpupt_function *provider, struct pci_dev *client);
 void gpupt_p2p_matrix(struct gpupt_text *text);
 
 #endif /* _GPUPT_H */

@@ -77,12 +77,26 @@ static vm_fault_t huge_fault(struct vm_fault *vmf, unsigned int order)
 		gpupt_count(buffer->fn, GPUPT_STAT_faults_huge);
 	return ret;
 }
+
+/*
+ * A fork looks at its parent's huge entries before it takes their lock: one that a revocation takes
+ * away in between would be the child's for good. So it finds none: nobody can put one in meanwhile,
+ * as the parent's mmap lock is held, and both fault again.
+ */
+static void open(struct vm_area_struct *vma)
+{
+	if (vma->vm_mm == current->mm)
+		return;
+	unmap_mapping_range(vma->vm_file->f_mapping, (loff_t)vma->vm_pgoff << PAGE_SHIFT,
+			    vma->vm_end - vma->vm_start, 1);
+}
 #endif
 
 static const struct vm_operations_struct vm_ops = {
 	.fault = fault,
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
 	.huge_fault = huge_fault,
+	.open = open,
 #endif
 };
 

@@ -77,6 +77,24 @@ void gpupt_p2p_report(struct gpupt_function *provider, struct pci_dev *client, u
 }
 
 /**
+ * gpupt_p2p_forget() - a client goes: what has its address next was not checked
+ * @provider: that it may have been checked with
+ * @client: not removed yet
+ *
+ * Context: process.
+ */
+void gpupt_p2p_forget(struct gpupt_function *provider, struct pci_dev *client)
+{
+	struct gpupt_check *check;
+
+	mutex_lock(&provider->lock);
+	check = check_of(provider, client);
+	if (check)
+		*check = provider->checks[--provider->n_checks];
+	mutex_unlock(&provider->lock);
+}
+
+/**
  * gpupt_p2p_verdict() - what is known of a pair
  * @provider: whose memory
  * @client: who would reach it
@@ -132,7 +150,7 @@ static bool is_client(const struct gpupt_function *fn)
 }
 
 /**
- * gpupt_p2p_matrix() - every provider by every client, one pair a line
+ * gpupt_p2p_matrix() - every provider by every client, one pair a line, as many as fit
  * @text: appended to
  *
  * Context: process, gpupt_lock held.
@@ -151,9 +169,11 @@ void gpupt_p2p_matrix(struct gpupt_text *text)
 			if (client == provider || !is_client(client))
 				continue;
 			v = gpupt_p2p_verdict(provider, client->pdev);
-			gpupt_text_add(text, "%s %s %s %s %s %s\n", provider->name, client->name,
-				       verdict_names[v.kernel], verdict_names[v.ours],
-				       check_names[v.data_check], v.reason);
+			if (!gpupt_text_line(text, "%s %s %s %s %s %s\n", provider->name,
+					     client->name, verdict_names[v.kernel],
+					     verdict_names[v.ours], check_names[v.data_check],
+					     v.reason))
+				return;
 		}
 	}
 }

@@ -354,6 +354,8 @@ static void removed(struct pci_dev *pdev)
 	struct gpupt_function *fn;
 
 	mutex_lock(&gpupt_lock);
+	list_for_each_entry(fn, &gpupt_functions, list)
+		gpupt_p2p_forget(fn, pdev);
 	fn = find(pdev);
 	if (fn) {
 		gpupt_uevent(fn, "removed");

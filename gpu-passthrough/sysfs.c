@@ -213,16 +213,13 @@ static ssize_t quiesce_store(struct kobject *kobj, struct kobj_attribute *attr, 
 {
 	struct gpupt_function *fn = of(kobj);
 	bool on;
+	int ret;
 
 	if (kstrtobool(buf, &on))
 		return -EINVAL;
-	if (!READ_ONCE(fn->claimed))
-		return -ENODEV;
-	if (on)
-		gpupt_quiesce(fn, GPUPT_QUIESCED_ASKED);
-	else
-		gpupt_resume(fn, GPUPT_QUIESCED_ASKED);
-	return count;
+	ret = on ? gpupt_quiesce(fn, GPUPT_QUIESCED_ASKED) :
+		   gpupt_resume(fn, GPUPT_QUIESCED_ASKED);
+	return ret ?: count;
 }
 
 static struct kobj_attribute attributes[] = {

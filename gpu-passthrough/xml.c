@@ -8,6 +8,7 @@
 #include <linux/cpumask.h>
 #include <linux/kernel.h>
 #include <linux/nodemask.h>
+#include <linux/string.h>
 #include <linux/topology.h>
 
 #include "gpupt.h"
@@ -37,6 +38,30 @@ void gpupt_text_add(struct gpupt_text *text, const char *format, ...)
 	va_start(args, format);
 	text->used += vscnprintf(text->at + text->used, text->room - text->used, format, args);
 	va_end(args);
+}
+
+/**
+ * gpupt_text_line() - append a line to a text, as a whole or not at all
+ * @text: where
+ * @format: as for printf
+ *
+ * Context: any.
+ *
+ * Return: whether it fitted.
+ */
+bool gpupt_text_line(struct gpupt_text *text, const char *format, ...)
+{
+	size_t room = text->room - text->used;
+	va_list args;
+	size_t n;
+
+	va_start(args, format);
+	n = vsnprintf(text->at + text->used, room, format, args);
+	va_end(args);
+	if (n >= room)
+		return false;
+	text->used += n;
+	return true;
 }
 
 /* struct scribe - an XML text and how many nodes it has */
@@ -75,6 +100,16 @@ static unsigned int group_speed(int group)
 	return gen;
 }
 
+/* By role and domain; functions of one domain by their address. */
+static bool precedes(const struct gpupt_function *a, const struct gpupt_function *b)
+{
+	if (a->place.role != b->place.role)
+		return a->place.role < b->place.role;
+	if (a->place.domain != b->place.domain)
+		return a->place.domain < b->place.domain;
+	return strcmp(a->name, b->name) < 0;
+}
+
 /* A group is where its GPU of the lowest domain is, or its first NIC. */
 static int group_node(int group)
 {
@@ -83,9 +118,7 @@ static int group_node(int group)
 	list_for_each_entry(fn, &gpupt_functions, list) {
 		if (!in_group(fn, group))
 			continue;
-		if (!first || fn->place.role < first->place.role ||
-		    (fn->place.role == first->place.role &&
-		     fn->place.domain < first->place.domain))
+		if (!first || precedes(fn, first))
 			first = fn;
 	}
 	return first ? first->place.node : NUMA_NO_NODE;
@@ -110,7 +143,7 @@ static void function_node(struct scribe *s, const struct gpupt_function *fn, uns
 	gpupt_text_add(s->text, "/>\n");
 }
 
-/* The next in the order of role and domain, NULL after the last. */
+/* The next in that order, NULL after the last. */
 static struct gpupt_function *next_member(int node, int group, const struct gpupt_function *after)
 {
 	struct gpupt_function *fn, *best = NULL;
@@ -118,13 +151,9 @@ static struct gpupt_function *next_member(int node, int group, const struct gpup
 	list_for_each_entry(fn, &gpupt_functions, list) {
 		if (!in_group(fn, group) || (node >= 0 && fn->place.node != node))
 			continue;
-		if (after && (fn->place.role < after->place.role ||
-			      (fn->place.role == after->place.role &&
-			       fn->place.domain <= after->place.domain)))
+		if (after && !precedes(after, fn))
 			continue;
-		if (!best || fn->place.role < best->place.role ||
-		    (fn->place.role == best->place.role &&
-		     fn->place.domain < best->place.domain))
+		if (!best || precedes(fn, best))
 			best = fn;
 	}
 	return best;

@@ -132,13 +132,14 @@ static void look_at_nics(const struct topo *topo)
 		find(FINE, "nic", NULL, "%zu RDMA NICs, their ports are active", n);
 }
 
-static bool line_with(char *line, size_t size, const char *path, const char *word)
+/* The first line of a file that has a word, or, with @first, that begins with it. */
+static bool line_with(char *line, size_t size, const char *path, const char *word, bool first)
 {
 	FILE *file = sysfs_open("%s", path);
 	bool found = false;
 
 	while (file && !found && fgets(line, size, file))
-		found = strstr(line, word);
+		found = first ? !strncmp(line, word, strlen(word)) : !!strstr(line, word);
 	if (file)
 		fclose(file);
 	if (found)
@@ -169,7 +170,7 @@ static void look_at_dmabuf(const struct topo *topo)
 		answer = dmabuf_probe(nic->rdma, why, sizeof(why));
 	if (gpu_vendor(topo) == 0x10de && sysfs_exists("/proc/driver/nvidia/version"))
 		open = line_with(line, sizeof(line), "/proc/driver/nvidia/version",
-				 "Open Kernel Module");
+				 "Open Kernel Module", false);
 	if (answer == DMABUF_YES && open)
 		find(FINE, "dma-buf", NULL, "%s takes dma-bufs", nic->rdma);
 	else if (peer)
@@ -189,15 +190,16 @@ static void look_at_dmabuf(const struct topo *topo)
 static char *topology_file(void)
 {
 	static const char known[] = "/var/run/nvidia-topologyd/virtualTopology.xml";
+	static const char variable[] = "NCCL_TOPO_FILE=";
 	const char *set = sysfs_saved() ? NULL : getenv("NCCL_TOPO_FILE");
 	char line[512], *home, *path = NULL;
 
 	if (set)
 		return text_of("%s", set);
 	home = text_of("%s/.nccl.conf", getenv("HOME") ? getenv("HOME") : "/root");
-	if (line_with(line, sizeof(line), home, "NCCL_TOPO_FILE=") ||
-	    line_with(line, sizeof(line), "/etc/nccl.conf", "NCCL_TOPO_FILE="))
-		path = sysfs_path(strstr(line, "NCCL_TOPO_FILE=") + 15);
+	if (line_with(line, sizeof(line), home, variable, true) ||
+	    line_with(line, sizeof(line), "/etc/nccl.conf", variable, true))
+		path = sysfs_path(line + strlen(variable));
 	else if (sysfs_exists("%s", known))
 		path = sysfs_path(known);
 	free(home);
@@ -363,7 +365,8 @@ static void look_at_versions(void)
 
 	if (sysfs_read(kernel, sizeof(kernel), "/proc/sys/kernel/osrelease"))
 		return;
-	if (!line_with(gpu, sizeof(gpu), "/proc/driver/nvidia/version", "Kernel Module"))
+	if (!line_with(gpu, sizeof(gpu), "/proc/driver/nvidia/version", "Kernel Module",
+		       false))
 		*gpu = 0;
 	if (sysfs_read(nic, sizeof(nic), "/sys/module/mlx5_core/version"))
 		*nic = 0;

@@ -163,7 +163,9 @@ for try in "$directory/build/Module.symvers" "$directory/symvers.gz" "$directory
 done
 if [ -n "$symvers" ]; then
 	plain "$symvers"
-	depmod ${root:+-b "$root"} -n -e -E "$plain" "$kernel" 2>"$work/depmod" >/dev/null || :
+	# It complains of symbols and succeeds; what it fails with, it has not looked at.
+	depmod ${root:+-b "$root"} -n -e -E "$plain" "$kernel" 2>"$work/depmod" >/dev/null ||
+		die "$(tail -n 1 "$work/depmod")"
 	count=0
 	while read -r name file; do
 		while read -r line; do

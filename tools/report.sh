@@ -3,6 +3,7 @@
 #
 # hvaccel report: what a bug report wants, without names and addresses. See hvaccel-report(8).
 set -eu
+umask 077
 
 PATH=$PATH:/usr/sbin:/sbin
 LC_ALL=C
@@ -51,6 +52,19 @@ redact() {
 		}
 		return out line
 	}
+	# An interface that systemd names after its address: as that address is
+	function replace_enx(line,   out, digits, i, address) {
+		out = ""
+		while (match(line, "enx" x4 x4 x4)) {
+			digits = substr(line, RSTART + 3, 12)
+			address = substr(digits, 1, 2)
+			for (i = 3; i < 12; i += 2)
+				address = address ":" substr(digits, i, 2)
+			out = out substr(line, 1, RSTART + 2) "<" stand("mac", address) ">"
+			line = substr(line, RSTART + RLENGTH)
+		}
+		return out line
+	}
 	function keep(kind, text) {
 		text = tolower(text)
 		if (kind == "guid")
@@ -87,8 +101,11 @@ redact() {
 		x = "[0-9a-fA-F]"
 		xx = x x
 		x4 = xx xx
-		mac = xx "[:]" xx "[:]" xx "[:]" xx "[:]" xx "[:]" xx
+		# six octets, and the twenty of InfiniBand
+		mac = xx "[:]" xx "[:]" xx "[:]" xx "[:]" xx "([:]" xx ")+"
 		guid = x4 x4 "-" x4 "-" x4 "-" x4 "-" x4 x4 x4
+		rdma_guid = x4 "[:]" x4 "[:]" x4 "[:]" x4
+		disk = "(naa|eui)[.]" xx "(" xx ")+"
 		d = "[0-9][0-9]?[0-9]?"
 		ip4 = d "[.]" d "[.]" d "[.]" d
 		ip6 = "[0-9a-fA-F:]+"
@@ -98,7 +115,8 @@ redact() {
 		told = told "hugepage|default_hugepage|transparent_|console=|quiet|ro$|rw$|clocksource|tsc|"
 		told = told "preempt|net[.]|numa|nr_cpus|maxcpus|nosmt|processor[.]|idle=|init_on_)"
 	}
-	/^BOOT_IMAGE=|[Cc]ommand line: / {
+	/^BOOT_IMAGE=|[Cc]ommand line: |[Cc]ommand line parameters/ {
+		gsub(/"/, " ")
 		words = split($0, word, " ")
 		line = ""
 		for (i = 1; i <= words; i++)
@@ -108,8 +126,11 @@ redact() {
 	{
 		line = replace($0, guid, "guid")
 		line = replace(line, mac, "mac")
+		line = replace_enx(line)
+		line = replace(line, disk, "serial")
 		line = replace(line, ip4, "ip4")
 		line = replace(line, ip6, "ip6")
+		line = replace(line, rdma_guid, "guid")
 		if (length(host) > 2 && host != "localhost")
 			line = literal(line, host, "host")
 		print line
@@ -164,10 +185,12 @@ take() {
 	} | redact "$map" >>"$file"
 }
 
-# attributes DIRECTORY: a sysfs directory's plain files, one a line
+# attributes DIRECTORY: a sysfs directory's plain files, one a line; not those that say which disk or
+# card it is
 attributes() {
 	find "$1/" -maxdepth 4 -type f -perm -400 ! -name uevent ! -name config ! -name 'resource*' \
-		! -name rom ! -name ring 2>/dev/null | sort | while read -r file; do
+		! -name rom ! -name ring ! -name wwid ! -name 'vpd*' ! -name inquiry \
+		! -name 'serial*' ! -name nguid ! -name eui ! -name subsysnqn 2>/dev/null | sort | while read -r file; do
 		printf '%s: %s\n' "${file#"$1"/}" "$(head -c 400 "$file" 2>/dev/null | tr '\n\0' '  ')"
 	done
 }
@@ -177,10 +200,16 @@ kernel_log() {
 		tail -n 2000
 }
 
+# As the log has it, by which it is known for one.
+command_line() {
+	printf 'command line: '
+	cat /proc/cmdline
+}
+
 take versions uname -srvmo
 take versions cat /etc/os-release
 take versions hvaccel version
-take versions cat /proc/cmdline
+take versions command_line
 for name in $modules hv_vmbus hv_netvsc pci-hyperv mana mlx5_core; do
 	take versions modinfo "$name"
 done
@@ -207,9 +236,17 @@ for nic in /sys/class/net/*; do
 	take nics tc -s qdisc show dev "$nic"
 done
 
-tar -C "$work" --owner=0 --group=0 -czf "$out" hvaccel-report 2>/dev/null || {
+# Beside its place, and then there: what has that name meanwhile is not written into, nor read by
+# others.
+unwritten() {
 	echo "hvaccel report: cannot write $out" >&2
 	exit 1
+}
+[ ! -d "$out" ] || unwritten
+new=$(mktemp "$out.XXXXXX" 2>/dev/null) || unwritten
+{ tar -C "$work" --owner=0 --group=0 -czf - hvaccel-report >"$new" && mv -fT "$new" "$out"; } 2>/dev/null || {
+	rm -f "$new"
+	unwritten
 }
 echo "$out: $(find "$folder" -type f | wc -l) files, $(wc -l <"$map") names and addresses replaced"
 echo "Look at it before you send it."

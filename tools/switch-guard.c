@@ -216,10 +216,11 @@ static bool confirmed(struct guard *g)
 		if (poll(&ready, 1, 1000) == 1 && recv(fd, word, sizeof(word) - 1, 0) > 0 &&
 		    !strcmp(word, "confirm")) {
 			int ret = choice_set(g->s->nic.device, g->s->to);
+			const char *answer = ret ? "not kept" : "kept";
 
 			if (ret)
 				say("the choice does not outlive a reboot: %s", strerror(-ret));
-			if (send(fd, ret ? "not kept" : "kept", 9, MSG_NOSIGNAL) < 0)
+			if (send(fd, answer, strlen(answer) + 1, MSG_NOSIGNAL) < 0)
 				say("the one who confirmed is gone");
 			close(fd);
 			return true;

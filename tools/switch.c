@@ -245,6 +245,25 @@ static int follow(const struct switching *s, int log)
 	}
 }
 
+/* It has that driver already; what it is to have at the next boot may be another one still. */
+static int keep_driver(const struct switching *s, const struct options *opt)
+{
+	bool kept = choice_is_accel(s->nic.device) == !strcmp(s->to, DRIVER_ACCEL);
+	int ret;
+
+	printf("%s is driven by %s\n", s->nic.name, s->to);
+	if (kept || opt->dry_run)
+		return STATUS_OK;
+	ret = choice_set(s->nic.device, s->to);
+	if (ret) {
+		fprintf(stderr, "hvaccel: the choice does not outlive a reboot: %s\n",
+			strerror(-ret));
+		return STATUS_FAILED;
+	}
+	printf("the next boot gives it to that driver, too\n");
+	return STATUS_OK;
+}
+
 static int switch_now(struct switching *s, const struct options *opt)
 {
 	unsigned int losses = 0;
@@ -253,10 +272,8 @@ static int switch_now(struct switching *s, const struct options *opt)
 	status = prepare(s, opt, &losses);
 	if (status)
 		return status;
-	if (!strcmp(s->from, s->to)) {
-		printf("%s is driven by %s\n", s->nic.name, s->to);
-		return STATUS_OK;
-	}
+	if (!strcmp(s->from, s->to))
+		return keep_driver(s, opt);
 	if (!losses_allowed(s, losses, opt->lose)) {
 		fprintf(stderr, "hvaccel: %s is left alone; --lose says what may be lost\n",
 			s->nic.name);

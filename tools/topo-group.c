@@ -10,19 +10,20 @@
 #include "memory.h"
 #include "topo.h"
 
-/* GPUs that share a switch on the boards that carry them. */
-static const struct {
+/* GPUs and NICs that share a switch on the boards that carry them. */
+static const struct board {
 	unsigned int vendor;
 	unsigned int device;
 	unsigned int gpus;
-} board[] = {
-	{ 0x10de, 0x20b0, 2 }, /* HGX A100: two GPUs, two NICs */
-	{ 0x10de, 0x20b2, 2 },
-	{ 0x10de, 0x20b3, 2 },
-	{ 0x10de, 0x2330, 1 }, /* HGX H100, H200: one each */
-	{ 0x10de, 0x2335, 1 },
-	{ 0x1002, 0x74a1, 1 }, /* MI300X, and its VF */
-	{ 0x1002, 0x74b5, 1 },
+	unsigned int nics;
+} boards[] = {
+	{ 0x10de, 0x20b0, 2, 2 }, /* HGX A100 */
+	{ 0x10de, 0x20b2, 2, 2 },
+	{ 0x10de, 0x20b3, 2, 2 },
+	{ 0x10de, 0x2330, 1, 1 }, /* HGX H100, H200 */
+	{ 0x10de, 0x2335, 1, 1 },
+	{ 0x1002, 0x74a1, 1, 1 }, /* MI300X, and its VF */
+	{ 0x1002, 0x74b5, 1, 1 },
 };
 
 static bool has_node(const struct topo *topo, int id)
@@ -49,28 +50,32 @@ static size_t members(struct topo *topo, int node, enum role role, struct topo_d
 	return n;
 }
 
-static unsigned int gpus_a_switch(const struct topo_device *gpu)
+static const struct board *board_of(const struct topo_device *gpu)
 {
-	for (size_t i = 0; i < sizeof(board) / sizeof(board[0]); i++)
-		if (board[i].vendor == gpu->vendor && board[i].device == gpu->device)
-			return board[i].gpus;
-	return 0;
+	for (size_t i = 0; i < sizeof(boards) / sizeof(boards[0]); i++)
+		if (boards[i].vendor == gpu->vendor && boards[i].device == gpu->device)
+			return &boards[i];
+	return NULL;
 }
 
 /* How many GPUs a group of this node gets; says how sure that is. */
 static size_t group_size(struct topo_device **gpu, size_t n_gpus, size_t n_nics,
 			 enum confidence *sure)
 {
-	size_t size = gpus_a_switch(gpu[0]);
+	const struct board *board = board_of(gpu[0]);
 
 	for (size_t i = 1; i < n_gpus; i++)
-		if (gpus_a_switch(gpu[i]) != size)
-			size = 0;
-	if (size && !(n_gpus % size) && !(n_nics % (n_gpus / size))) {
-		*sure = CONFIDENCE_EXACT;
-		return size;
-	}
+		if (board_of(gpu[i]) != board)
+			board = NULL;
 	*sure = CONFIDENCE_HEURISTIC;
+	if (board && !(n_gpus % board->gpus)) {
+		size_t groups = n_gpus / board->gpus;
+
+		if (n_nics == groups * board->nics)
+			*sure = CONFIDENCE_EXACT;
+		if (!(n_nics % groups))
+			return board->gpus;
+	}
 	return n_nics == n_gpus ? 1 : n_gpus;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,17 @@
 
 const char * const role_name[] = { "other", "gpu", "nic", "nvswitch", "ethernet" };
 const char * const confidence_name[] = { "none", "heuristic", "exact" };
+
+/* Names go into DOT, SVG and XML as they are, those of a saved tree too: nothing else is kept. */
+static void keep_plain(char *name)
+{
+	char *to = name;
+
+	for (; *name; name++)
+		if (isalnum((unsigned char)*name) || strchr("_.:-", *name))
+			*to++ = *name;
+	*to = 0;
+}
 
 /* A VF of accelerated networking belongs to a synthetic NIC, which has its address. */
 static bool belongs_to_nic(const char *net)
@@ -79,6 +91,11 @@ static void read_device(struct topo_device *d, const char *address)
 	first_of(d->net, sizeof(d->net), address, "net");
 	d->group = -1;
 	d->role = role_of(d);
+	keep_plain(d->address);
+	keep_plain(d->serial);
+	keep_plain(d->driver);
+	keep_plain(d->rdma);
+	keep_plain(d->net);
 }
 
 static void read_nodes(struct topo *topo)
@@ -116,20 +133,30 @@ static void read_processor(struct topo *topo)
 		if (!value || *line == '\n')
 			break; /* they are alike, the first tells */
 		value += strspn(value, ": ");
-		if (!strncmp(line, "vendor_id", 9))
-			snprintf(topo->vendor, sizeof(topo->vendor), "%.*s",
-				 (int)strcspn(value, "\n"), value);
-		else if (!strncmp(line, "cpu family", 10))
+		if (!strncmp(line, "vendor_id", 9)) {
+			snprintf(topo->vendor, sizeof(topo->vendor), "%s", value);
+			keep_plain(topo->vendor);
+		} else if (!strncmp(line, "cpu family", 10)) {
 			topo->family = strtoul(value, NULL, 0);
-		else if (!strncmp(line, "model\t", 6))
+		} else if (!strncmp(line, "model\t", 6)) {
 			topo->model = strtoul(value, NULL, 0);
-		else if (!strncmp(line, "CPU implementer", 15))
+		} else if (!strncmp(line, "CPU implementer", 15)) {
 			topo->arm64 = true;
-		else if (!strncmp(line, "processor", 9))
-			continue;
+		}
 	}
 	if (file)
 		fclose(file);
+}
+
+/* Domains are hexadecimal numbers; within one of them addresses are of one length. */
+static int by_address(const void *a, const void *b)
+{
+	const struct topo_device *p = a, *q = b;
+	unsigned long domain = strtoul(p->address, NULL, 16), other = strtoul(q->address, NULL, 16);
+
+	if (domain != other)
+		return domain < other ? -1 : 1;
+	return strcmp(p->address, q->address);
 }
 
 bool topo_read(struct topo *topo)
@@ -152,6 +179,7 @@ bool topo_read(struct topo *topo)
 		fprintf(stderr, "hvaccel: no device behind a synthetic PCI bus here\n");
 		return false;
 	}
+	qsort(topo->device, topo->n_devices, sizeof(*topo->device), by_address);
 	read_nodes(topo);
 	read_processor(topo);
 	return true;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "buffer.h"
@@ -31,7 +32,7 @@ static int open_checked(struct hvgpu *gpu, const char *path)
 	struct gpupt_info info;
 	int ret;
 
-	gpu->fd = open(path, O_RDWR | O_CLOEXEC);
+	gpu->fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (gpu->fd < 0)
 		return -errno;
 	ret = hvgpu_info(gpu, &info);
@@ -73,18 +74,35 @@ int hvgpu_fd(const struct hvgpu *gpu)
 	return gpu->fd;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
+}
+
 int hvgpu_event(struct hvgpu *gpu, int timeout_ms, struct gpupt_event *event)
 {
 	struct pollfd p = { .fd = gpu->fd, .events = POLLIN };
-	ssize_t n = poll(&p, 1, timeout_ms);
+	int64_t end = now_ms() + timeout_ms;
+	int left = timeout_ms;
+	ssize_t n;
 
-	if (n <= 0)
-		return n ? -errno : 0;
-	/* A function that has gone hangs up and is at its end; else poll() saw an event. */
-	n = read(gpu->fd, event, sizeof(*event));
-	if (n < 0)
-		return -errno;
-	return n ? 1 : -ENODEV;
+	for (;;) {
+		n = poll(&p, 1, left);
+		if (n <= 0)
+			return n ? -errno : 0;
+		/* A function that has gone hangs up and is at its end; else poll() saw an event. */
+		n = read(gpu->fd, event, sizeof(*event));
+		if (n >= 0)
+			return n ? 1 : -ENODEV;
+		/* Another thread may have been faster with it. */
+		if (errno != EAGAIN)
+			return -errno;
+		if (timeout_ms > 0)
+			left = end > now_ms() ? end - now_ms() : 0;
+	}
 }
 
 int hvgpu_quiesce(struct hvgpu *gpu)
@@ -171,11 +189,14 @@ uint64_t hvgpu_buffer_size(const struct hvgpu_buffer *buffer)
 /*
  * Where an address is aligned as the memory is, the kernel can map it by huge entries of the page
  * tables. A BAR is aligned to its size, so the offset in it decides; of a buffer the first range's.
+ * The room is given back before it is used: what another thread maps there meanwhile is not to be
+ * replaced, and small entries do as well.
  */
 static void *map_aligned(const struct hvgpu_buffer *buffer, int prot)
 {
 	size_t before, size = buffer->size;
-	uint8_t *room, *at;
+	uint8_t *room;
+	void *at;
 
 	if (size < SIZE_2M || size > SIZE_MAX - SIZE_2M)
 		return mmap(NULL, size, prot, MAP_SHARED, buffer->fd, 0);
@@ -183,19 +204,10 @@ static void *map_aligned(const struct hvgpu_buffer *buffer, int prot)
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (room == MAP_FAILED)
 		return room;
+	munmap(room, size + SIZE_2M);
 	before = (buffer->first - (uintptr_t)room) & (SIZE_2M - 1);
-	at = mmap(room + before, size, prot, MAP_SHARED | MAP_FIXED, buffer->fd, 0);
-	if (at == MAP_FAILED) {
-		int err = errno;
-
-		munmap(room, size + SIZE_2M);
-		errno = err;
-		return at;
-	}
-	if (before)
-		munmap(room, before);
-	munmap(at + size, SIZE_2M - before);
-	return at;
+	at = mmap(room + before, size, prot, MAP_SHARED | MAP_FIXED_NOREPLACE, buffer->fd, 0);
+	return at == MAP_FAILED ? mmap(NULL, size, prot, MAP_SHARED, buffer->fd, 0) : at;
 }
 
 int hvgpu_map(struct hvgpu_buffer *buffer, void **at)

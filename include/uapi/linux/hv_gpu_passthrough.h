@@ -53,7 +53,7 @@ struct gpupt_range {
 #define GPUPT_EXPORT_PINNED	0x4U	/* importers that pin, too */
 
 /*
- * struct gpupt_export - GPUPT_EXPORT; returns the dma-buf's file descriptor
+ * struct gpupt_export - GPUPT_EXPORT, of a file open for writing; returns the dma-buf's descriptor
  * @flags: GPUPT_EXPORT_*
  * @region_index: the BAR
  * @open_flags: O_RDONLY, O_WRONLY or O_RDWR, and O_CLOEXEC, of the descriptor

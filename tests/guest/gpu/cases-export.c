@@ -81,6 +81,19 @@ static void capability_is_the_openers(void)
 	close(dev);
 }
 
+/* Who may only read the device file may not write the device by an export. */
+static void readers_export_nothing(void)
+{
+	char path[64];
+	int dev;
+
+	snprintf(path, sizeof(path), "/dev/gpupt/%s", provider);
+	dev = open(path, O_RDONLY | O_CLOEXEC);
+	WANT(dev >= 0, "%s", path);
+	want_errno("export", try_export(dev, MEMORY, 0, PAGE, 0), EPERM);
+	close(dev);
+}
+
 static void several_ranges_are_one(void)
 {
 	struct {
@@ -302,6 +315,7 @@ const struct test_case export_cases[] = {
 	{ "info", info_says },
 	{ "ranges are checked", ranges_are_checked },
 	{ "the opener's capability counts", capability_is_the_openers },
+	{ "readers export nothing", readers_export_nothing },
 	{ "several ranges are one buffer", several_ranges_are_one },
 	{ "data is the device's, both ways", data_is_the_devices },
 	{ "importers are judged", importers_are_judged },

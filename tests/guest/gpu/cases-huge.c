@@ -6,10 +6,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "gputest.h"
@@ -194,6 +196,101 @@ static void huge_ones_are_revoked(void)
 	close(dev);
 }
 
+static unsigned int level_now(int engine, const void *at)
+{
+	struct lab_dma_pte pte = { .address = (uintptr_t)at };
+
+	want_errno("pte", ioctl(engine, LAB_DMA_PTE, &pte), 0);
+	return pte.level;
+}
+
+/*
+ * What a fork copies may be what a revocation has just taken away: it finds no huge entry, and both
+ * fault again.
+ */
+static void forks_copy_nothing(void)
+{
+	int dev = open_provider(), engine = open_client(), end;
+	int fd = must_export(dev, 0, 2 * SIZE_2M, wc_flag);
+	uint8_t *at = map_at(fd, 2 * SIZE_2M, 0);
+	pid_t child;
+
+	level_is(engine, at, best(), "before");
+	fill(at, PAGE, 9);
+	child = fork();
+	if (!child) {
+		if (best() == 2 && level_now(engine, at))
+			_exit(2);
+		_exit(filled(at, PAGE, 9) && level_now(engine, at) == best() ? 0 : 3);
+	}
+	waitpid(child, &end, 0);
+	WANT(WIFEXITED(end) && !WEXITSTATUS(end), "child: %#x", end);
+	level_is(engine, at, best(), "the parent's");
+	munmap(at, 2 * SIZE_2M);
+	close(fd);
+	close(engine);
+	close(dev);
+}
+
+#define CHILDREN	8
+#define ENTRIES		64
+
+static void *quiesce_soon(void *dev)
+{
+	usleep(rand() % 3000);
+	want_errno("quiesce", ioctl(*(int *)dev, GPUPT_QUIESCE), 0);
+	return NULL;
+}
+
+/* A child that is told by a byte from @go to look whether it still reads anything of @at. */
+static pid_t start_child(const uint8_t *at, int go)
+{
+	pid_t child = fork();
+	char c;
+
+	if (child)
+		return child;
+	if (read(go, &c, 1) != 1)
+		_exit(3);
+	for (unsigned int i = 0; i < ENTRIES; i++)
+		if (touch(at + i * SIZE_2M))
+			_exit(4);
+	_exit(0);
+}
+
+/* A fork copies huge entries at the same time as a revocation takes them away. */
+static void forks_against_revocation(void)
+{
+	int dev = open_provider(), go[2];
+
+	WANT(!pipe(go), "pipe");
+	for (unsigned int round = 0; round < 50; round++) {
+		int fd = must_export(dev, 0, ENTRIES * SIZE_2M, wc_flag), end;
+		uint8_t *at = map_at(fd, ENTRIES * SIZE_2M, 0);
+		pid_t child[CHILDREN];
+		pthread_t thread;
+
+		for (unsigned int i = 0; i < ENTRIES; i++)
+			WANT(touch(at + i * SIZE_2M), "SIGBUS before");
+		WANT(!pthread_create(&thread, NULL, quiesce_soon, &dev), "thread");
+		for (unsigned int i = 0; i < CHILDREN; i++)
+			child[i] = start_child(at, go[0]);
+		pthread_join(thread, NULL);
+		WANT(write(go[1], "12345678", CHILDREN) == CHILDREN, "pipe");
+		for (unsigned int i = 0; i < CHILDREN; i++) {
+			waitpid(child[i], &end, 0);
+			WANT(WIFEXITED(end) && !WEXITSTATUS(end), "round %u, child %u: %#x", round,
+			     i, end);
+		}
+		want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
+		munmap(at, ENTRIES * SIZE_2M);
+		close(fd);
+	}
+	close(go[0]);
+	close(go[1]);
+	close(dev);
+}
+
 /* Never one entry: kernels do not know how to split that. */
 static void gigabytes_are_many(void)
 {
@@ -235,6 +332,8 @@ const struct test_case huge_cases[] = {
 	{ "all others have small ones", others_are_small },
 	{ "huge entries are split", huge_ones_are_split },
 	{ "huge entries are revoked", huge_ones_are_revoked },
+	{ "forks copy no huge entries", forks_copy_nothing },
+	{ "forks against revocation", forks_against_revocation },
 	{ "1 GiB has entries of 2 MiB", gigabytes_are_many },
 	{ NULL, NULL },
 };

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +146,46 @@ static void descriptors_in_flight(void)
 	close(dev);
 }
 
+/*
+ * A path to an export (O_PATH) keeps it and not its open file, whose memory may be a stranger's
+ * next. What that stranger has mapped is none of a revocation's.
+ */
+static void paths_outlive_files(void)
+{
+	int dev = open_provider(), fd = must_export(dev, 0, PAGE, wc_flag);
+	static int other[900]; /* below the usual limit of open files */
+	char name[32];
+	uint8_t *at;
+	int path, file;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	path = open(name, O_PATH | O_CLOEXEC);
+	WANT(path >= 0, "%s", name);
+	close(fd);
+	usleep(200000); /* 6.1 frees it after a grace period */
+	file = open("/tmp/stranger", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	WANT(file >= 0 && !ftruncate(file, PAGE), "a file");
+	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
+		other[i] = open("/tmp/stranger", O_RDONLY);
+		WANT(other[i] >= 0, "file %zu", i);
+	}
+	at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+	WANT(at != MAP_FAILED, "mmap of a file");
+	*(volatile uint8_t *)at = 0x55;
+	want_errno("quiesce", ioctl(dev, GPUPT_QUIESCE), 0);
+	WANT(*(volatile uint8_t *)at == 0x55, "a stranger's page is gone");
+	want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
+	WANT(exports_alive(dev) == 1, "%u exports alive", exports_alive(dev));
+	close(path);
+	WANT(!exports_alive(dev), "the path's end is not the export's");
+	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+		close(other[i]);
+	munmap(at, PAGE);
+	close(file);
+	unlink("/tmp/stranger");
+	close(dev);
+}
+
 static void orders_of_closing(void)
 {
 	for (unsigned int order = 0; order < 6; order++) {
@@ -200,6 +242,58 @@ static void stubborn_importer(void)
 	close(dev);
 }
 
+/* struct late - an importer that lets go 100 ms after it was told, and a mapping beside it */
+struct late {
+	int engine;
+	const uint8_t *at;
+	bool told;
+	bool touched;
+};
+
+static void *let_go_late(void *arg)
+{
+	struct late *late = arg;
+
+	for (unsigned int ms = 0; !late->told && ms < 900; ms += 10) {
+		usleep(10000);
+		late->told = status(late->engine).invalidated;
+	}
+	late->touched = touch(late->at);
+	usleep(100000);
+	want_errno("unmap", ioctl(late->engine, LAB_DMA_UNMAP), 0);
+	return NULL;
+}
+
+/* All exports share one time: what does not let go of the first takes none from the second. */
+static void stuck_one_starves_nobody(void)
+{
+	int dev = open_provider(), stuck = open_client();
+	int first = must_export(dev, 0, PAGE, wc_flag), second = must_export(dev, 0, PAGE, wc_flag);
+	struct late late = { .engine = open_client(), .at = map_it(second, PAGE) };
+	uint64_t before = provider_stat("revoke_timeouts");
+	pthread_t thread;
+
+	WANT(late.at != MAP_FAILED && touch(late.at), "mmap");
+	want_errno("import", import(stuck, first, LAB_DMA_STUBBORN), 0);
+	want_errno("map", ioctl(stuck, LAB_DMA_MAP), 0);
+	want_errno("import", import(late.engine, second, LAB_DMA_STUBBORN), 0);
+	want_errno("map", ioctl(late.engine, LAB_DMA_MAP), 0);
+	WANT(!pthread_create(&thread, NULL, let_go_late, &late), "thread");
+	want_errno("quiesce", ioctl(dev, GPUPT_QUIESCE), 0);
+	pthread_join(thread, NULL);
+	WANT(late.told, "the second importer was told when the first one's time was over");
+	WANT(!late.touched, "the CPU still read the second one then");
+	WANT(provider_stat("revoke_timeouts") == before + 1, "%llu were late, not one",
+	     (unsigned long long)(provider_stat("revoke_timeouts") - before));
+	want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
+	munmap((void *)late.at, PAGE);
+	close(first);
+	close(second);
+	close(stuck);
+	close(late.engine);
+	close(dev);
+}
+
 static void dma_under_way_is_stopped(void)
 {
 	int dev = open_provider(), engine = open_client();
@@ -247,6 +341,60 @@ static void events_are_kept_and_lost(void)
 	close(late);
 }
 
+static atomic_uint events_read, ends_read;
+
+static void *read_one_by_one(void *arg)
+{
+	struct gpupt_event e;
+
+	for (;;) {
+		ssize_t n = read(*(int *)arg, &e, sizeof(e));
+
+		*(n == sizeof(e) ? &events_read : &ends_read) += 1;
+	}
+	return NULL;
+}
+
+/* Who finds that another one took the event waits for the next: the function is not removed. */
+static void readers_share_events(void)
+{
+	enum { READERS = 8, TURNS = 200, EVENTS = 3 * TURNS };
+	int dev = open_provider();
+	pthread_t thread[READERS];
+
+	for (unsigned int i = 0; i < READERS; i++)
+		WANT(!pthread_create(&thread[i], NULL, read_one_by_one, &dev), "thread");
+	for (unsigned int i = 0; i < TURNS; i++) {
+		usleep(2000); /* all wait */
+		want_errno("quiesce", ioctl(dev, GPUPT_QUIESCE), 0);
+		want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
+	}
+	for (unsigned int ms = 0; events_read < EVENTS && ms < 2000; ms++)
+		usleep(1000);
+	WANT(!ends_read, "%u reads saw the end of a function that is there", ends_read);
+	WANT(events_read == EVENTS, "%u events of %u", events_read, EVENTS);
+	for (unsigned int i = 0; i < READERS; i++) {
+		pthread_cancel(thread[i]);
+		pthread_join(thread[i], NULL);
+	}
+	close(dev);
+}
+
+/* An event whose reader's memory is not there is the next reader's. */
+static void bad_memory_loses_no_event(void)
+{
+	void *nowhere = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int dev = open_provider();
+
+	WANT(nowhere != MAP_FAILED, "mmap");
+	want_errno("quiesce", ioctl(dev, GPUPT_QUIESCE), 0);
+	want_errno("read to nowhere", read(dev, nowhere, sizeof(struct gpupt_event)), EFAULT);
+	expect_events(dev, GPUPT_EVENT_QUIESCE, GPUPT_EVENT_REVOKED);
+	want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
+	munmap(nowhere, PAGE);
+	close(dev);
+}
+
 static void fdinfo_says(void)
 {
 	int dev = open_provider(), fd = must_export(dev, 0, 4 * PAGE, wc_flag);
@@ -277,10 +425,14 @@ const struct test_case revoke_cases[] = {
 	{ "quiesce takes everything back", quiesce_takes_all_back },
 	{ "mappings of a fork go too", forked_mappings_go_too },
 	{ "descriptors in flight", descriptors_in_flight },
+	{ "a path outlives its file", paths_outlive_files },
 	{ "every order of closing", orders_of_closing },
 	{ "an importer that does not let go", stubborn_importer },
+	{ "one that is stuck starves nobody", stuck_one_starves_nobody },
 	{ "DMA under way is stopped", dma_under_way_is_stopped },
 	{ "events are kept, and losses told", events_are_kept_and_lost },
+	{ "readers share events", readers_share_events },
+	{ "bad memory loses no event", bad_memory_loses_no_event },
 	{ "fdinfo", fdinfo_says },
 	{ NULL, NULL },
 };

@@ -293,9 +293,12 @@ static void any_export(void)
 		at = me->memory + ROOM - there;
 	}
 	memcpy(at, &arg, there);
+	if (one_in(16)) {
+		judge("export of a reader", ioctl(me->ro, GPUPT_EXPORT, at), EPERM, false);
+		return;
+	}
 	wanted = -export_error(&arg, there, &before_state, &size);
-	/* A file opened for reading may export, too: what counts is who opened it. */
-	fd = ioctl(one_in(8) ? me->ro : me->rw, GPUPT_EXPORT, at);
+	fd = ioctl(me->rw, GPUPT_EXPORT, at);
 	judge("export", fd, wanted, !before_state);
 	if (fd < 0)
 		return;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * gputest COMMAND PROVIDER CLIENT, with COMMAND one of cases, huge, races N, fuzz N SEED, removal
- * READY, refusal NAME, probe OFFSET LENGTH, put FILE, get FILE: /dev/gpupt/PROVIDER, and the engine
- * behind /dev/labdma/CLIENT as its importer. Cases print one line each and end at the first that
- * fails. put and get copy the first 64 KiB of the memory out of a file and into one.
+ * gputest COMMAND PROVIDER CLIENT, with COMMAND one of cases, huge, races N, p2p STOP, fuzz N SEED,
+ * removal READY, refusal NAME, probe OFFSET LENGTH, put FILE, get FILE: /dev/gpupt/PROVIDER, and
+ * the engine behind /dev/labdma/CLIENT as its importer. Cases print one line each and end at the
+ * first that fails. put and get copy the first 64 KiB of the memory out of a file and into one.
  */
 #include "gputest.h"
 
@@ -301,6 +301,8 @@ int main(int argc, char **argv)
 		return run_races(atoi(argv[2]));
 	if (!strcmp(argv[1], "fuzz") && argc == 6)
 		return run_fuzz(atol(argv[2]), atoi(argv[3]));
+	if (!strcmp(argv[1], "p2p") && argc == 5)
+		return run_p2p(argv[2]);
 	if (!strcmp(argv[1], "removal") && argc == 5)
 		return run_removal(argv[2]);
 	if (!strcmp(argv[1], "huge")) {

@@ -73,6 +73,7 @@ extern const struct test_case refusal_cases[]; /* each a command: gputest refusa
 
 /* races.c, fuzz.c, removal.c: a command each */
 int run_races(unsigned int rounds);
+int run_p2p(const char *stop);
 int run_fuzz(unsigned long calls, unsigned int seed);
 int run_removal(const char *ready);
 

@@ -7,6 +7,7 @@
  *	1 thread	quiesce and resume
  *	1 thread	unbind the driver and bind it again
  *	1 thread	the counters and fdinfo, as a reader
+ *	1 thread	events beyond a function's end
  *
  * A round is one export that was made. In the end nothing of them may be left.
  */
@@ -214,11 +215,35 @@ static void *read_again_and_again(void *unused)
 	return NULL;
 }
 
+/* After the last event of a function only the first of its next time comes. */
+static void *read_beyond_the_end(void *unused)
+{
+	while (!ended) {
+		struct gpupt_event e = { 0 };
+		bool removed = false;
+		int dev = open_again();
+
+		if (dev < 0)
+			continue;
+		fcntl(dev, F_SETFL, O_NONBLOCK);
+		for (unsigned int turns = 0; turns < 60; turns++) {
+			while (read(dev, &e, sizeof(e)) > 0) {
+				WANT(!removed || e.type == GPUPT_EVENT_QUIESCE,
+				     "event %u after the end", e.type);
+				removed = e.type == GPUPT_EVENT_REMOVED;
+			}
+			usleep(1000);
+		}
+		close(dev);
+	}
+	return NULL;
+}
+
 int run_races(unsigned int n)
 {
 	static void *(*const role[])(void *) = {
 		touch_them, touch_them, import_them, import_them, quiesce_again_and_again,
-		unbind_again_and_again, read_again_and_again,
+		unbind_again_and_again, read_again_and_again, read_beyond_the_end,
 	};
 	pthread_t thread[sizeof(role) / sizeof(role[0])];
 	uint64_t start = now_ns();
@@ -251,6 +276,52 @@ int run_races(unsigned int n)
 	/* Both memory types are free: no user of the BAR is left. */
 	close(must_export(dev, 0, memory_size, wc_flag));
 	close(must_export(dev, 0, memory_size, 0));
+	close(dev);
+	return 0;
+}
+
+#define ASKERS	12
+
+static const char *stop_file;
+static struct gpupt_p2p question;
+static atomic_ulong answers, missing;
+
+static void *ask_again_and_again(void *dev)
+{
+	while (access(stop_file, F_OK)) {
+		for (unsigned int i = 0; i < 100; i++) {
+			struct gpupt_p2p q = question;
+
+			if (!ioctl(*(int *)dev, GPUPT_P2P, &q)) {
+				answers++;
+				continue;
+			}
+			WANT(errno == ENODEV, "question");
+			missing++;
+		}
+	}
+	return NULL;
+}
+
+/* More threads than processors ask of a client that comes and goes, and report a check of it. */
+int run_p2p(const char *stop)
+{
+	unsigned int domain, bus, slot, fn;
+	pthread_t thread[ASKERS];
+	int dev = open_provider();
+
+	stop_file = stop;
+	WANT(sscanf(client, "%x:%x:%x.%x", &domain, &bus, &slot, &fn) == 4, "%s", client);
+	question = (struct gpupt_p2p){
+		.argsz = sizeof(question), .flags = GPUPT_P2P_REPORT, .domain = domain, .bus = bus,
+		.devfn = slot << 3 | fn, .data_check = GPUPT_CHECK_PASSED,
+	};
+	for (size_t i = 0; i < ASKERS; i++)
+		WANT(!pthread_create(&thread[i], NULL, ask_again_and_again, &dev), "thread");
+	for (size_t i = 0; i < ASKERS; i++)
+		pthread_join(thread[i], NULL);
+	printf("answers=%lu missing=%lu\n", answers, missing);
+	WANT(answers && missing, "it did not come and go");
 	close(dev);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #: deadline=300
 #qemu: -object memory-backend-ram,id=shm,size=1G,share=on -device ivshmem-plain,memdev=shm
 #qemu: -device edu,dma_mask=0xffffffffffffffff
+#qemu: -device secondary-vga -device secondary-vga
 
 # shellcheck disable=SC1091
 . /lab/gpu.sh
@@ -49,6 +50,19 @@ grep -q "^$memory $engine " "$gpupt/p2p_matrix" || note "no verdict of a client 
 same "mappings undone" "$(stat_of "$memory" maps)" "$(stat_of "$memory" unmaps)"
 result faults_huge "$(stat_of "$memory" faults_huge)"
 result revoke_max_ms $(($(stat_of "$memory" revoke_max_ns) / 1000000))
+
+# GPUs of one domain: each is in the topology's file.
+gpus=$(address 0x1234 0x1111)
+for gpu in $gpus; do
+	[ ! -e "$pci_devices/$gpu/driver" ] || echo "$gpu" >"$pci_devices/$gpu/driver/unbind"
+	claim "$gpu"
+	same "role of $gpu" gpu "$(of "$gpu" role)"
+done
+same "GPUs" 2 "$(echo "$gpus" | wc -l)"
+for gpu in $gpus; do
+	grep -q "busid=\"$gpu\"" "$gpupt/nccl_topo.xml" ||
+		fail "$gpu is not in $(cat "$gpupt/nccl_topo.xml")"
+done
 
 # The device goes while the engine writes it and a process has it mapped.
 /lab/programs/gputest removal /tmp/ready "$memory" "$engine" >/tmp/user.log 2>&1 &

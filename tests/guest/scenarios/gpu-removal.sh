@@ -71,3 +71,28 @@ eventually 30 "removal of the bus" gone 0001:00:00.0
 back
 same "exports alive" ok "$(/lab/programs/gputest probe 0 4096 0001:00:00.0 - >/dev/null && echo ok)"
 result dma "$(tell "do ib0 dma" && echo "$answer")"
+
+# Somebody asks of the importer while that goes and comes; what its check found goes with it.
+rm -f /tmp/stop
+/lab/programs/gputest p2p /tmp/stop 0001:00:00.0 0101:00:00.0 >/tmp/p2p.log 2>&1 &
+asker=$!
+for way in rescind 'rescind abrupt' rescind remove 'rescind abrupt' rescind; do
+	# shellcheck disable=SC2086
+	host ib0 $way
+	eventually 60 "removal of the importer" gone 0101:00:00.0
+	host ib0 add
+	eventually 60 "the importer" test -e "$gpupt/devices/0101:00:00.0"
+done
+sleep 1
+: >/tmp/stop
+wait "$asker" || fail "questions: $(cat /tmp/p2p.log)"
+result p2p "$(tail -n 1 /tmp/p2p.log | tr " " ,)"
+matrix_says() {
+	grep -q "^0001:00:00.0 0101:00:00.0 [a-z]* allowed $1 " "$gpupt/p2p_matrix"
+}
+matrix_says passed || fail "verdict: $(cat "$gpupt/p2p_matrix")"
+host ib0 rescind
+eventually 60 "removal of the importer" gone 0101:00:00.0
+host ib0 add
+eventually 60 "the importer" test -e "$gpupt/devices/0101:00:00.0"
+matrix_says unchecked || fail "a new function has an old one's check: $(cat "$gpupt/p2p_matrix")"

@@ -95,6 +95,14 @@ facts >/tmp/after
 diff /tmp/before /tmp/after >/tmp/step.log || fail "not as before: $(tr '\n' ';' </tmp/step.log)"
 eventually 10 "the other NIC" ping -q -c 1 -W 1 10.55.0.1
 
+note "a rule for a driver that it does not have is taken back"
+touch "$rule"
+run hvaccel switch "$near" intree --dry-run
+[ -e "$rule" ] || fail "a dry run takes the choice back"
+run hvaccel switch "$near" intree
+[ ! -e "$rule" ] || fail "the choice is not taken back"
+driven_by hv_netvsc
+
 note "not root, wrong words"
 run chmod 755 /
 refuse busybox su nobody -s /bin/sh -c "hvaccel switch $near accel"

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,12 +43,20 @@ static struct {
 	struct gpupt_export head;
 	struct gpupt_range range[GPUPT_MAX_RANGES];
 	unsigned long plain;	/* the last ioctl without an argument */
+	pthread_barrier_t seen;
+	int readers;		/* that wait for each other before they read */
+	bool crowded;		/* another thread maps where somebody wants to */
+	uint8_t *stranger;	/* what it mapped */
 } host = { .version = GPUPT_API_VERSION };
 
 int __real_open(const char *path, int flags, ...);
 int __real_ioctl(int fd, unsigned long request, ...);
+ssize_t __real_read(int fd, void *to, size_t n);
+void *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...);
+ssize_t __wrap_read(int fd, void *to, size_t n);
+void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
 
 int __wrap_open(const char *path, int flags, ...)
 {
@@ -58,7 +67,7 @@ int __wrap_open(const char *path, int flags, ...)
 		errno = ENOENT;
 		return -1;
 	}
-	WANT("pipe", pipe(host.pipe), 0);
+	WANT("pipe", pipe2(host.pipe, flags & O_NONBLOCK), 0);
 	return host.pipe[0];
 }
 
@@ -102,6 +111,24 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	}
 	host.plain = request;
 	return 0;
+}
+
+ssize_t __wrap_read(int fd, void *to, size_t n)
+{
+	if (fd == host.pipe[0] && __atomic_fetch_sub(&host.readers, 1, __ATOMIC_RELAXED) > 0)
+		pthread_barrier_wait(&host.seen);
+	return __real_read(fd, to, n);
+}
+
+/* Whoever is about to map at an address finds that another thread was faster. */
+void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
+{
+	if (host.crowded && flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+		host.stranger = __real_mmap(at, PAGE, PROT_READ | PROT_WRITE,
+					    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		*host.stranger = 0x55;
+	}
+	return __real_mmap(at, n, prot, flags, fd, offset);
 }
 
 /* --- the library --- */
@@ -236,6 +263,23 @@ static void aligning(void)
 	}
 }
 
+/* What another thread maps while one looks for an aligned address stays where it is. */
+static void aligning_in_a_crowd(void)
+{
+	struct hvgpu_buffer *buffer = exported(4ull << 20, 0);
+	void *at;
+	int got;
+
+	host.crowded = true;
+	got = hvgpu_map(buffer, &at);
+	host.crowded = false;
+	WANT("the other thread's page", *host.stranger, 0x55);
+	WANT("map", got, 0);
+	WANT("the last byte", hvgpu_copy_to(buffer, (4ull << 20) - 1, "", 1), 0);
+	hvgpu_free(buffer);
+	munmap(host.stranger, PAGE);
+}
+
 /* The process that @action is run in ends by SIGBUS. */
 static void dies(int line, const char *what, void (*action)(void))
 {
@@ -340,6 +384,32 @@ static void chained(void)
 	WANT("a program's own handler", end, 0);
 }
 
+static void *event_in_time(void *got)
+{
+	struct gpupt_event e;
+
+	*(int *)got = hvgpu_event(gpu, 300, &e);
+	return NULL;
+}
+
+/* Both threads have seen an event, one gets it: the other waits on, until its time is over. */
+static void shared_events(const struct gpupt_event *e)
+{
+	pthread_t thread[2];
+	int got[2];
+
+	alarm(10); /* for one that waits for ever */
+	WANT("barrier", pthread_barrier_init(&host.seen, NULL, 2), 0);
+	host.readers = 2;
+	WANT("write", write(host.pipe[1], e, sizeof(*e)), sizeof(*e));
+	for (unsigned int i = 0; i < 2; i++)
+		WANT("thread", pthread_create(&thread[i], NULL, event_in_time, &got[i]), 0);
+	for (unsigned int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	WANT("one has it, one has not", got[0] + got[1], 1);
+	alarm(0);
+}
+
 static void events(void)
 {
 	struct gpupt_event e = { .type = GPUPT_EVENT_REVOKED, .count = 3 }, got;
@@ -348,6 +418,7 @@ static void events(void)
 	WANT("write", write(host.pipe[1], &e, sizeof(e)), sizeof(e));
 	WANT("one", hvgpu_event(gpu, -1, &got), 1);
 	WANT("which", got.type != GPUPT_EVENT_REVOKED || got.count != 3, 0);
+	shared_events(&e);
 	close(host.pipe[1]);
 	WANT("gone", hvgpu_event(gpu, -1, &got), -ENODEV);
 }
@@ -392,6 +463,7 @@ int main(int argc, char **argv)
 	exporting();
 	copying();
 	aligning();
+	aligning_in_a_crowd();
 	registering(0);
 	chained();
 	revocation();
