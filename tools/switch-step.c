@@ -9,11 +9,15 @@
 #include <unistd.h>
 
 #include "deadline.h"
+#include "ethtool.h"
 #include "switch.h"
 #include "sysfs.h"
 
-/* Seconds: for the driver's interface to be there; for udev's rules; for a manager's addresses. */
+/* Seconds: for the driver's interface to be there; for its channels; for udev's rules; for a
+ * manager's addresses.
+ */
 #define INTERFACE_LIMIT 15
+#define CHANNELS_LIMIT 5
 #define UDEV_LIMIT 5
 #define MANAGER_LIMIT 20
 
@@ -80,6 +84,33 @@ static void wait_udev(int index)
 		usleep(50000);
 }
 
+static uint32_t receive_queues(const char *nic)
+{
+	char **entry = sysfs_list("/sys/class/net/%s/queues", nic), **e;
+	uint32_t n = 0;
+
+	for (e = entry; *e; e++)
+		n += !strncmp(*e, "rx-", 3);
+	sysfs_list_free(entry);
+	return n;
+}
+
+/*
+ * hv_netvsc opens all channels but the first in a work item. A change of rings or MTU that comes
+ * before that makes it (6.12: netvsc_detach()) free what the kernel still has in a list, and the
+ * guest crashes when it is unbound again. It has as many queues as channels when it is done.
+ */
+static void wait_channels(const char *nic)
+{
+	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
+	struct timespec end;
+
+	deadline_set(&end, CHANNELS_LIMIT);
+	while (!ethtool_ask(nic, &channels) && receive_queues(nic) < channels.combined_count &&
+	       deadline_left(&end))
+		usleep(10000);
+}
+
 /* Into its namespace, and its name; *sk is a socket in there afterwards. */
 static bool place(struct switching *s, struct nl_sock **sk, struct link *link)
 {
@@ -134,7 +165,10 @@ static bool restore(struct switching *s, struct nl_sock **sk, struct link *link)
 
 	wait_udev(link->index);
 	ret = rtnl_link(*sk, link, NULL, s->nic.device);
-	if (ret || !link->index || !place(s, sk, link))
+	if (ret || !link->index)
+		return false;
+	wait_channels(link->name);
+	if (!place(s, sk, link))
 		return false;
 	ret = keep_restore_link(&s->keep, *sk, link, say_text);
 	if (ret)
