@@ -34,9 +34,9 @@ compiler-missing = compiler=$$(sed -n 's/^CONFIG_CC_VERSION_TEXT="*\([^ "]*\).*/
 	command -v "$${compiler:-make}" >/dev/null || echo "hvaccel: kernel $(release) was built with" \
 		"$$compiler, which is not installed" >&2
 
-# Where the checkout lies is not in the modules, as a file's directory or, from 6.13 on, as the compiler's
-# own: two of them give the same bytes. pahole's threads
-# leave no order of types; kernels from 6.12 on, as Debian has them, do without where this time is set.
+# Where the checkout lies is not in the modules, as a file's directory or, from 6.13 on, as the
+# compiler's own: two of them give the same bytes. pahole's threads leave no order of types; kernels
+# from 6.12 on, as Debian has them, do without where this time is set.
 kbuild = KBUILD_BUILD_TIMESTAMP='$(or $(KBUILD_BUILD_TIMESTAMP),1970-01-01)' $(MAKE) -C '$(KDIR)' \
 	M='$(CURDIR)' KBUILD_EXTRA_SYMBOLS= $(llvm) \
 	KCFLAGS='$(KCFLAGS) -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(CURDIR)/='
