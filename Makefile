@@ -60,8 +60,9 @@ demo: ## run hv_netvsc and hv_netvsc_accel side by side on a Hyper-V host of our
 check: ## run the tests on one kernel; SUITE="unit lab ..." for some of them
 	@tests/check $(SUITE)
 
-# KERNEL= SETTING= RUNS= PACKETS= for all three; BENCH= names some of tests/bench/benches. Without
-# it everything is measured, and docs/performance.md is written.
+# KERNEL= SETTING= RUNS= PACKETS= for bench, KERNEL= PACKETS= NEW=results.json for bench-targets; BENCH=
+# names some of tests/bench/benches. Without it everything is measured, and bench writes
+# docs/performance.md.
 benchoptions = $(if $(KERNEL),--kernel $(KERNEL)) $(if $(RUNS),--runs $(RUNS)) \
 	$(if $(PACKETS),--packets $(PACKETS))
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154
-# systemd as the first process merges the signed extension at boot, its unit loads the modules, udev gives the NIC.
+# systemd as the first process merges the signed extension at boot, its unit loads the modules and hands over the NIC.
 #: cpus=1 mem=1024 deadline=400 append=module.sig_enforce=1+rdinit=/lab/start prepare=packaging/boot
 #: --net @nic@,id=net0,mac=00:15:5d:00:00:01,backend=sink
 
