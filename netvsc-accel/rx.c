@@ -394,7 +394,8 @@ static __always_inline void hand_over(struct nva_queue *q, struct sk_buff *skb,
 				     PKT_HASH_TYPE_L3);
 	if (rx->has & RNDIS_RX_HAS_VLAN)
 		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), rx->vlan_tci);
-	if (pieces > 1)
+	/* a long section may hold several segments in one piece */
+	if (pieces > 1 || (pieces && skb->len > q->ndev->mtu))
 		describe_coalesced(q, skb, rx->csum);
 
 	u64_stats_update_begin(&q->rx_stats.syncp);
