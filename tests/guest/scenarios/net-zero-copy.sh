@@ -49,17 +49,17 @@ queued_all() {
 }
 
 # hold: somebody asks for the numbers and does not read them. What does not fit into a pipe stays in
-# its socket.
+# its socket; that one says nothing, but does not close either, or it would be listed no more.
 hold() {
-	rm -f /tmp/go /tmp/held
-	mkfifo /tmp/go
-	busybox nc "$peer4" 7003 </dev/null | {
+	rm -f /tmp/go /tmp/held /tmp/silent
+	mkfifo /tmp/go /tmp/silent
+	busybox nc "$peer4" 7003 <>/tmp/silent | {
 		read -r go </tmp/go
 		cat >/tmp/held
 		echo "$go" >>/tmp/go.done
 	} &
 	reader=$!
-	eventually 60 "numbers in a socket, where there are $(queued) bytes" queued_all
+	eventually 20 "1,800,000 bytes in a socket" queued_all
 }
 
 # release WHAT: now they are read.
@@ -129,14 +129,13 @@ hold
 in_use
 at_least "packets copied because of the bound" 1 "$(counter zero_copy_bound)"
 at_least "sections in use or fewer" "$(counter zero_copy_held)" $((sections / 2))
-at_least "most sections in use or fewer" "$(counter zero_copy_held_most)" $((sections / 2))
 result sections "$sections"
 result held "$(counter zero_copy_held)"
 disturb
 run ping -q -c 5 -i 0.01 -W 2 "$peer4"
 release "half of the sections in use"
 eventually 10 "all sections are given back" counter_is zero_copy_held 0
-run ethtool -G "$nics" rx 8192
+run ethtool -G "$nics" rx 4000
 address "$nics"
 
 # What becomes of the NIC is nothing to a socket.
@@ -185,3 +184,6 @@ address "$nics"
 refuse ethtool --set-priv-flags "$nics" rx-zero-copy on
 numbers "refused" "$peer4"
 same "frames that stayed, refused" 0 "$(counter zero_copy)"
+
+# what is told of segments is what the stack expects of them
+same "complaints of TCP about segments" 0 "$(dmesg | grep -c 'suspect GRO' || :)"
