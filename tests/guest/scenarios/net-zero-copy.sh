@@ -113,7 +113,9 @@ some 4999999
 after=$(counter zero_copy)
 at_least "long frames that stayed" 50 $((after - before))
 run xdp attach "$nics" pass frags
+seen=$(counter xdp_pass)
 some 4999999
+at_least "frames that the program saw" 500 $(($(counter xdp_pass) - seen))
 same "frames that stayed beside a program" "$after" "$(counter zero_copy)"
 run xdp detach "$nics"
 run ip link set "$nics" mtu 1500
