@@ -103,6 +103,7 @@ for bytes in 1 100 1447 1448 1449 1633 1634 1635 1700 2700 4096 10000 16384 2779
 	65535 65536 131072 300001 1000000 4999999; do
 	some "$bytes"
 done
+same "frames dropped" 0 "$(counter no_memory)"
 eventually 4 "all sections are given back, also without traffic" counter_is zero_copy_held 0
 
 # MTU 9000: sections of several pages, and a program takes nothing that is not copied
