@@ -53,6 +53,7 @@ int nva_queue_create(struct nva_device *dev, u32 index)
 	u64_stats_init(&q->rx_stats.syncp);
 	INIT_LIST_HEAD(&q->udp);
 	timer_setup(&q->stall, stalled, 0);
+	nva_zc_create(q);
 	hva_poll_init(&q->poll, &q->hc, &q->napi);
 	hva_poll_set(&q->poll, dev->poll_adaptive, dev->poll_usecs);
 	netif_napi_add(dev->ndev, &q->napi, nva_poll);
@@ -148,6 +149,7 @@ void nva_channels_close(struct nva_device *dev)
 		napi_disable(&q->napi);
 		hva_poll_stop(&q->poll);
 		timer_delete_sync(&q->stall);
+		nva_zc_stop(q);
 	}
 	if (dev->queue[0]->open)
 		vmbus_close(dev->chan);
@@ -324,6 +326,8 @@ int nva_poll(struct napi_struct *napi, int budget)
 		return 0;
 
 	hva_latency_poll(&q->hc);
+	if (unlikely(q->zc.n_held))
+		nva_zc_reap(q);
 	nva_rx_begin(q);
 	hva_read_begin(&reader, &q->hc);
 	while (work < budget && completions < TX_BUDGET && q->owed_count < NVA_RX_OWED) {
@@ -356,6 +360,8 @@ int nva_poll(struct napi_struct *napi, int budget)
 	pool = smp_load_acquire(&q->xdp.pool);
 	unsent = pool && nva_xsk_transmit(q, pool, &sent);
 	left = nva_rx_answer(q, work >= budget || nva_answer_quietly(q, work), sent);
+	if (unlikely(q->zc.n_held))
+		nva_zc_wait(q);
 
 	u64_stats_update_begin(&q->rx_stats.syncp);
 	q->rx_stats.polls++;

@@ -42,6 +42,7 @@
 #include "txslots.h"
 #include "vf.h"
 #include "xdp.h"
+#include "zerocopy.h"
 
 #define NVA_CHANNELS_MAX	64
 #define NVA_MTU_MAX		9000
@@ -118,6 +119,20 @@ struct nva_pieces {
 };
 
 /**
+ * struct nva_tail - where the next bytes of a packet of several fragments go
+ * @skb: the packet, or the last one in its list of fragments
+ * @room: bytes behind its last fragment that are ours to write
+ * @keep: what is long enough stays in the receive buffer, see nva_zc_append()
+ * @kept: something of it does
+ */
+struct nva_tail {
+	struct sk_buff *skb;
+	u32 room;
+	bool keep;
+	bool kept;
+};
+
+/**
  * struct nva_cut - a page that packet buffers are cut from
  * @page: page, or NULL
  * @at: the next piece
@@ -165,6 +180,7 @@ struct nva_cut {
  * @owed_first: the oldest; NAPI
  * @owed_count: how many; NAPI
  * @pieces: see there; NAPI
+ * @tail: see there; NAPI
  * @cut: see there; NAPI
  * @returned: sections given back that the host was not woken for; NAPI
  * @returned_max: so many may be; session
@@ -176,6 +192,7 @@ struct nva_cut {
  * @udp_count: datagrams in @udp; NAPI
  * @udp: they gather for the stack; empty between polls; NAPI
  * @xdp: see there
+ * @zc: see there
  * @rx_stats: counters, written by NAPI
  * @cpu: which the channel interrupted when it was opened; session
  * @stall: polls while the host frees no room in the ring and says nothing
@@ -220,6 +237,7 @@ struct nva_queue {
 	u32 owed_first;
 	u32 owed_count;
 	struct nva_pieces pieces;
+	struct nva_tail tail;
 	struct nva_cut cut;
 	u32 returned;
 	u32 returned_max;
@@ -231,6 +249,7 @@ struct nva_queue {
 	u32 udp_count;
 	struct list_head udp;
 	struct nva_xdp xdp;
+	struct nva_zc zc;
 	struct nva_rx_stats rx_stats;
 
 	/* cold */
@@ -244,12 +263,14 @@ struct nva_queue {
  * @recv_bytes: receive buffer
  * @send_bytes: send buffer of all channels
  * @mtu: frames up to this, without Ethernet header
+ * @zero_copy: long pieces of frames stay in the receive buffer, 0 or 1
  */
 struct nva_config {
 	u32 channels;
 	u32 recv_bytes;
 	u32 send_bytes;
 	u32 mtu;
+	u32 zero_copy;
 };
 
 /**
@@ -258,6 +279,8 @@ struct nva_config {
  * @size: bytes, whole pages
  * @chunks: as vmbus_alloc_buffer() gave them
  * @n_chunks: their number
+ * @pages: what it is made of instead, see nva_zc_buffer(); or NULL
+ * @n_pages: their number
  * @gpadl: handle
  * @announced: the host was told, and is to be told before it is taken away
  */
@@ -266,6 +289,8 @@ struct nva_buffer {
 	u32 size;
 	struct page **chunks;
 	u32 n_chunks;
+	struct page **pages;
+	u32 n_pages;
 	struct vmbus_gpadl gpadl;
 	bool announced;
 };
@@ -324,6 +349,8 @@ enum nva_change {
  * @send: send buffer; session
  * @recv_sections: sections in @recv, as the host made them; session
  * @recv_section: bytes of each; session
+ * @recv_mtu: for which the host made them so long; session
+ * @zc_sections: of these, kept from the host by zero copy
  * @send_sections: sections in @send, as the host made them; session
  * @send_section: bytes of each; session
  * @rndis_up: RNDIS was initialized; session
@@ -411,6 +438,8 @@ struct nva_device {
 	struct nva_buffer send;
 	u32 recv_sections;
 	u32 recv_section;
+	u32 recv_mtu;
+	atomic_t zc_sections;
 	u32 send_sections;
 	u32 send_section;
 	bool rndis_up;
@@ -528,6 +557,8 @@ u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet);
 void nva_rx_begin(struct nva_queue *q);
 void nva_rx_end(struct nva_queue *q);
 struct sk_buff *nva_rx_skb(struct nva_queue *q, const void *from, u32 length);
+struct sk_buff *nva_rx_tail(struct nva_queue *q, struct sk_buff *skb);
+void nva_rx_owe(struct nva_queue *q, u64 txid, u32 status, u32 sections);
 bool nva_rx_answer(struct nva_queue *q, bool wait, bool sent);
 
 /* tx.c: packets to the host */

@@ -150,15 +150,67 @@ static int set_coalesce(struct net_device *ndev, struct ethtool_coalesce *coales
 	return 0;
 }
 
+/* Flags that are ours alone, by bit. */
+static const char * const priv_flag[] = { "rx-zero-copy" };
+
+#define FLAG_ZERO_COPY		BIT(0)
+
+static u32 get_priv_flags(struct net_device *ndev)
+{
+	const struct nva_device *dev = netdev_priv(ndev);
+
+	return dev->config.zero_copy ? FLAG_ZERO_COPY : 0;
+}
+
+static int set_priv_flags(struct net_device *ndev, u32 flags)
+{
+	struct nva_device *dev = netdev_priv(ndev);
+	struct nva_config want = dev->want;
+	int err;
+
+	want.zero_copy = !!(flags & FLAG_ZERO_COPY);
+	if (want.zero_copy == dev->config.zero_copy && want.zero_copy == dev->want.zero_copy)
+		return 0;
+	if (!dev->session_up)
+		return -ENETDOWN;
+	if (want.zero_copy && !nva_zc_possible(dev->queue[0])) {
+		netdev_warn(ndev, "no zero copy where packets are copied out of the ring first, as in confidential VMs\n");
+		return -EOPNOTSUPP;
+	}
+	err = nva_reconfigure(dev, &want);
+	if (err || dev->config.zero_copy == want.zero_copy)
+		return err;
+	spin_lock(&dev->want_lock);
+	dev->want.zero_copy = 0;
+	spin_unlock(&dev->want_lock);
+	return -ENOMEM;
+}
+
 static int get_sset_count(struct net_device *ndev, int set)
 {
-	return set == ETH_SS_STATS ? nva_stats_count(netdev_priv(ndev)) : -EOPNOTSUPP;
+	switch (set) {
+	case ETH_SS_STATS:
+		return nva_stats_count(netdev_priv(ndev));
+	case ETH_SS_PRIV_FLAGS:
+		return ARRAY_SIZE(priv_flag);
+	default:
+		return -EOPNOTSUPP;
+	}
 }
 
 static void get_strings(struct net_device *ndev, u32 set, u8 *data)
 {
-	if (set == ETH_SS_STATS)
+	u32 i;
+
+	switch (set) {
+	case ETH_SS_STATS:
 		nva_stats_names(netdev_priv(ndev), data);
+		break;
+	case ETH_SS_PRIV_FLAGS:
+		for (i = 0; i < ARRAY_SIZE(priv_flag); i++)
+			ethtool_puts(&data, priv_flag[i]);
+		break;
+	}
 }
 
 static void get_ethtool_stats(struct net_device *ndev, struct ethtool_stats *stats, u64 *data)
@@ -287,6 +339,8 @@ const struct ethtool_ops nva_ethtool_ops = {
 	.set_channels = set_channels,
 	.get_ringparam = get_ringparam,
 	.set_ringparam = set_ringparam,
+	.get_priv_flags = get_priv_flags,
+	.set_priv_flags = set_priv_flags,
 	.get_coalesce = get_coalesce,
 	.set_coalesce = set_coalesce,
 	.get_sset_count = get_sset_count,

@@ -88,9 +88,11 @@ static int share(struct nva_device *dev, struct nva_buffer *buffer, u32 size)
 {
 	int err;
 
-	buffer->size = PAGE_ALIGN(size);
-	buffer->at = vmbus_alloc_buffer(dev->chan, buffer->size, &buffer->chunks,
-					&buffer->n_chunks);
+	if (!buffer->at) {
+		buffer->size = PAGE_ALIGN(size);
+		buffer->at = vmbus_alloc_buffer(dev->chan, buffer->size, &buffer->chunks,
+						&buffer->n_chunks);
+	}
 	if (!buffer->at)
 		return -ENOMEM;
 	err = vmbus_establish_gpadl_caller_decrypted(dev->chan, buffer->at, buffer->size,
@@ -110,6 +112,8 @@ static void unshare(struct nva_device *dev, struct nva_buffer *buffer)
 		err = vmbus_teardown_gpadl(dev->chan, &buffer->gpadl);
 	if (err || buffer->gpadl.decrypted)
 		nva_fault(dev, NVA_SHARED_LEAK);
+	else if (buffer->pages)
+		nva_zc_free(buffer);
 	else
 		vmbus_free_buffer(buffer->at, buffer->chunks, buffer->n_chunks);
 	*buffer = (struct nva_buffer) {};
@@ -150,6 +154,10 @@ int nva_nvsp_buffers(struct nva_device *dev, const struct nva_config *config)
 	union nvsp_message reply;
 	int err;
 
+	if (config->zero_copy && nva_zc_possible(dev->queue[0]) &&
+	    nva_zc_buffer(&dev->recv, PAGE_ALIGN(min(config->recv_bytes, limit)),
+			  cpu_to_node(dev->queue[0]->cpu)))
+		netdev_notice(dev->ndev, "no memory for zero copy, frames are copied\n");
 	err = share(dev, &dev->recv, min(config->recv_bytes, limit));
 	if (err)
 		return err;

@@ -3,7 +3,8 @@
  * Receive. The host puts frames into sections of the receive buffer, names them in transfer-page
  * packets and lends them until each packet is answered. A frame is copied once, into pages of the
  * queue's pool, and looked at only in that copy; what is read in shared memory before is the RNDIS
- * header, each field once. Answers of a whole poll go out in one ring write.
+ * header, each field once. Answers of a whole poll go out in one ring write. With zero copy, which
+ * is off unless asked for, long payload of TCP is not copied: zerocopy.c.
  */
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
@@ -48,6 +49,7 @@
 void nva_rx_buffer(struct nva_queue *q)
 {
 	q->recv_buf = q->dev->recv.at;
+	q->zc.pages = q->dev->recv.pages;
 	/* pairs with nva_rx_packet() */
 	smp_store_release(&q->recv_size, q->dev->recv.size);
 }
@@ -118,6 +120,7 @@ void nva_rx_forget(struct nva_queue *q)
 	kfree_skb(q->pieces.skb);
 	q->pieces.skb = NULL;
 	q->owed_count = 0;
+	nva_zc_forget(q);
 	q->recv_size = 0;
 	q->recv_buf = NULL;
 }
@@ -218,36 +221,73 @@ static __always_inline struct sk_buff *start_skb(struct nva_queue *q, const void
 	return skb;
 }
 
-/*
- * Copies @length bytes behind what the packet has, in fragments. Returns 0, -ENOMEM or -EMSGSIZE.
+/**
+ * nva_rx_tail() - room for one more fragment
+ * @q: queue
+ * @skb: packet that is being put together
+ *
+ * What the host put together may lie in more pieces than a packet buffer has fragments: then others
+ * follow in its list. The stack's own GRO makes such packets as well.
+ *
+ * Context: NAPI.
+ * Return: the packet buffer to add it to, @skb or the last of its list; NULL without memory.
  */
-static int append(struct nva_queue *q, struct sk_buff *skb, const void *from, u32 length)
+struct sk_buff *nva_rx_tail(struct nva_queue *q, struct sk_buff *skb)
 {
-	if (unlikely(length > FRAME_MAX - skb->len))
-		return -EMSGSIZE;
-	while (length) {
-		u32 n = skb_shinfo(skb)->nr_frags, bytes;
-		skb_frag_t *last = n ? &skb_shinfo(skb)->frags[n - 1] : NULL;
+	struct sk_buff *more, *tail = q->tail.skb;
 
-		if (last && skb_frag_size(last) < FRAGMENT) {
-			bytes = min_t(u32, length, FRAGMENT - skb_frag_size(last));
+	if (likely(skb_shinfo(tail)->nr_frags < MAX_SKB_FRAGS))
+		return tail;
+	more = start_skb(q, NULL, 0);
+	if (unlikely(!more))
+		return NULL;
+	if (tail == skb)
+		skb_shinfo(skb)->frag_list = more;
+	else
+		tail->next = more;
+	skb->truesize += more->truesize;
+	q->tail.skb = more;
+	return more;
+}
+
+/*
+ * Copies @length bytes behind what the packet has, in fragments. Returns 0 or -ENOMEM.
+ */
+static int copy_behind(struct nva_queue *q, struct sk_buff *skb, const void *from, u32 length)
+{
+	while (length) {
+		u32 bytes = min_t(u32, length, q->tail.room ?: FRAGMENT), truesize = 0;
+		struct sk_buff *tail = q->tail.skb;
+
+		if (q->tail.room) {
+			skb_frag_t *last = &skb_shinfo(tail)->frags[skb_shinfo(tail)->nr_frags - 1];
+
 			memcpy(skb_frag_address(last) + skb_frag_size(last), from, bytes);
 			skb_frag_size_add(last, bytes);
-			skb->len += bytes;
-			skb->data_len += bytes;
+			tail->len += bytes;
+			tail->data_len += bytes;
 		} else {
 			struct page *page;
 			unsigned int at;
 
-			if (n == MAX_SKB_FRAGS)
-				return -EMSGSIZE;
+			tail = nva_rx_tail(q, skb);
+			if (unlikely(!tail))
+				return -ENOMEM;
 			page = page_pool_dev_alloc_frag(q->pool, &at, FRAGMENT);
 			if (unlikely(!page))
 				return -ENOMEM;
-			bytes = min_t(u32, length, FRAGMENT);
 			memcpy(page_address(page) + at, from, bytes);
-			skb_add_rx_frag(skb, n, page, at, bytes, FRAGMENT);
+			truesize = FRAGMENT;
+			skb_add_rx_frag(tail, skb_shinfo(tail)->nr_frags, page, at, bytes,
+					truesize);
+			q->tail.room = FRAGMENT;
 		}
+		if (tail != skb) {
+			skb->len += bytes;
+			skb->data_len += bytes;
+			skb->truesize += truesize;
+		}
+		q->tail.room -= bytes;
 		from += bytes;
 		length -= bytes;
 	}
@@ -255,14 +295,32 @@ static int append(struct nva_queue *q, struct sk_buff *skb, const void *from, u3
 }
 
 /*
+ * Adds @length bytes of the receive buffer to the packet. Returns 0, -ENOMEM or -EMSGSIZE.
+ */
+static int append(struct nva_queue *q, struct sk_buff *skb, const void *from, u32 length)
+{
+	int err;
+
+	if (unlikely(length > FRAME_MAX - skb->len))
+		return -EMSGSIZE;
+	if (unlikely(q->tail.keep) && length >= NVA_ZC_LEAST) {
+		err = nva_zc_append(q, skb, from, length);
+		if (err != -ENOSPC)
+			return err;
+	}
+	return copy_behind(q, skb, from, length);
+}
+
+/*
  * A packet that the host put together looks like one that GRO did: the stack learns the segments'
- * size, so that it can be forwarded, and acknowledged as if they had come one by one. Headers are
- * read in our copy.
+ * size, so that it can be forwarded, and acknowledged as if they had come one by one. The first
+ * piece may be one segment or, where sections are long, more; none is longer than the MTU. Headers
+ * are read in our copy.
  */
 static void describe_coalesced(struct nva_queue *q, struct sk_buff *skb, u32 csum)
 {
 	struct skb_shared_info *shinfo = skb_shinfo(skb);
-	u32 headers = 0, type = 0;
+	u32 headers = 0, type = 0, size;
 	const struct tcphdr *tcp;
 
 	if (skb->protocol == htons(ETH_P_IP) && skb_headlen(skb) >= sizeof(struct iphdr)) {
@@ -287,8 +345,11 @@ static void describe_coalesced(struct nva_queue *q, struct sk_buff *skb, u32 csu
 	headers += ETH_HLEN + tcp->doff * 4;
 	if (tcp->doff < 5 || q->pieces.first_length <= headers)
 		return;
-	shinfo->gso_size = q->pieces.first_length - headers;
-	shinfo->gso_segs = q->pieces.count;
+	size = q->pieces.first_length - headers;
+	if (q->ndev->mtu + ETH_HLEN > headers)
+		size = min_t(u32, size, q->ndev->mtu + ETH_HLEN - headers);
+	shinfo->gso_size = size;
+	shinfo->gso_segs = DIV_ROUND_UP(skb->len + ETH_HLEN - headers, size);
 	shinfo->gso_type = type;
 }
 
@@ -333,7 +394,8 @@ static __always_inline void hand_over(struct nva_queue *q, struct sk_buff *skb,
 				     PKT_HASH_TYPE_L3);
 	if (rx->has & RNDIS_RX_HAS_VLAN)
 		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), rx->vlan_tci);
-	if (pieces > 1)
+	/* a long section may hold several segments in one piece */
+	if (pieces > 1 || (pieces && skb->len > q->ndev->mtu))
 		describe_coalesced(q, skb, rx->csum);
 
 	u64_stats_update_begin(&q->rx_stats.syncp);
@@ -410,12 +472,23 @@ static void drop_pieces(struct nva_queue *q)
 	q->pieces.skip = true;
 }
 
-/* Starts a packet with @length bytes at @frame; @more is to come. */
-static struct sk_buff *first_part(struct nva_queue *q, const void *frame, u32 length, bool more)
+/*
+ * May what is long enough of it stay in the receive buffer? TCP's payload, if the checksum need not
+ * be made of it.
+ */
+static inline bool may_keep(const struct nva_queue *q, const struct rndis_rx *rx)
+{
+	return unlikely(q->zc.pages) && rx->csum & q->csum_trusted & RNDIS_RXCSUM_TCP_GOOD;
+}
+
+/* Starts a packet with @length bytes at @frame; @more is to come. @keep: see struct nva_tail. */
+static struct sk_buff *first_part(struct nva_queue *q, const void *frame, u32 length, bool more,
+				  bool keep)
 {
 	u32 linear = more || length > LINEAR_MAX ? min(length, LINEAR_HEADERS) : length;
 	struct sk_buff *skb = start_skb(q, frame, linear);
 
+	q->tail = (struct nva_tail) { .skb = skb, .keep = keep };
 	if (skb && linear < length && append(q, skb, frame + linear, length - linear)) {
 		kfree_skb(skb);
 		skb = NULL;
@@ -432,7 +505,7 @@ static __always_inline void receive_plain(struct nva_queue *q, const void *frame
 	struct sk_buff *skb;
 
 	if (unlikely(rx->data_length > LINEAR_MAX)) {
-		skb = first_part(q, frame, rx->data_length, false);
+		skb = first_part(q, frame, rx->data_length, false, may_keep(q, rx));
 	} else {
 		skb = start_skb(q, frame, rx->data_length);
 		if (unlikely(!skb))
@@ -453,7 +526,7 @@ static __always_inline void receive_plain(struct nva_queue *q, const void *frame
  */
 struct sk_buff *nva_rx_skb(struct nva_queue *q, const void *from, u32 length)
 {
-	return first_part(q, from, length, false);
+	return first_part(q, from, length, false, false);
 }
 
 /*
@@ -481,7 +554,7 @@ static bool receive_piece(struct nva_queue *q, const void *frame, const struct r
 		q->pieces.info = *rx;
 		q->pieces.first_length = rx->data_length;
 		q->pieces.count = 1;
-		q->pieces.skb = first_part(q, frame, rx->data_length, more);
+		q->pieces.skb = first_part(q, frame, rx->data_length, more, may_keep(q, rx));
 		if (!q->pieces.skb) {
 			drop_pieces(q);
 			return true;
@@ -603,12 +676,27 @@ faulty:
 	return false;
 }
 
-static void owe(struct nva_queue *q, u64 txid, u32 status)
+static inline void owe(struct nva_queue *q, u64 txid, u32 status, u32 sections)
 {
 	struct nva_owed *owed = &q->owed[(q->owed_first + q->owed_count++) % NVA_RX_OWED];
 
 	owed->txid = txid;
 	owed->status = status;
+	q->returned += sections;
+}
+
+/**
+ * nva_rx_owe() - an answer to the host is due
+ * @q: queue with room for one more
+ * @txid: transaction the host waits for
+ * @status: NVSP_STATUS_*
+ * @sections: given back with it
+ *
+ * Context: NAPI.
+ */
+void nva_rx_owe(struct nva_queue *q, u64 txid, u32 status, u32 sections)
+{
+	owe(q, txid, status, sections);
 }
 
 /**
@@ -646,6 +734,8 @@ u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet)
 	q->deliver = nva_queue_ready(q) && netif_running(q->ndev);
 	/* pairs with nva_rx_buffer() */
 	size = smp_load_acquire(&q->recv_size);
+	if (unlikely(q->zc.pages))
+		nva_zc_begin(q, count);
 	for (i = 0; i < count; i++) {
 		struct vmtransfer_page_range range = hva_xfer_range(packet, i);
 
@@ -665,8 +755,10 @@ u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet)
 		drop_pieces(q);
 		nva_fault(q->dev, NVA_RX_BAD_PIECE);
 	}
-	owe(q, packet->txid, status);
-	q->returned += count;
+	if (unlikely(q->zc.packet))
+		nva_zc_hold(q, packet->txid, status);
+	else
+		owe(q, packet->txid, status, count);
 
 	u64_stats_update_begin(&q->rx_stats.syncp);
 	q->rx_stats.messages++;
@@ -674,7 +766,7 @@ u32 nva_rx_packet(struct nva_queue *q, const struct hva_packet *packet)
 	return count ?: 1;
 
 refuse:
-	owe(q, packet->txid, NVSP_STATUS_FAILURE);
+	owe(q, packet->txid, NVSP_STATUS_FAILURE, 0);
 	return 1;
 }
 

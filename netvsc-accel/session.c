@@ -63,18 +63,20 @@ int nva_session_open(struct nva_device *dev, const struct nva_config *config)
 {
 	struct nva_config got = *config;
 	int err, n = 1;
-	u32 i;
+	u32 i, told;
 
 	err = nva_channel_open(dev->queue[0], dev->chan);
 	if (err)
 		return err;
 	nva_ctl_open(&dev->ctl);
-	err = nva_nvsp_connect(dev, got.mtu);
+	told = config->zero_copy ? nva_zc_mtu(dev, got.mtu) : got.mtu;
+	err = nva_nvsp_connect(dev, told);
 	if (err)
 		goto fail;
 	err = nva_nvsp_buffers(dev, config);
 	if (err)
 		goto fail;
+	dev->recv_mtu = told;
 	nva_rx_buffer(dev->queue[0]);
 	err = nva_rndis_connect(dev);
 	if (err)
@@ -105,6 +107,7 @@ int nva_session_open(struct nva_device *dev, const struct nva_config *config)
 		goto fail;
 
 	got.channels = n;
+	got.zero_copy = !!dev->recv.pages;
 	dev->good = *config;
 	dev->config = got;
 	WRITE_ONCE(dev->n_live, n);

@@ -27,6 +27,8 @@ static const struct nva_stat rx_stat[] = {
 	RX_STAT(no_memory), RX_STAT(dropped), RX_STAT(xdp_pass), RX_STAT(xdp_drop),
 	RX_STAT(xdp_tx), RX_STAT(xdp_redirect), RX_STAT(xdp_aborted), RX_STAT(xdp_errors),
 	RX_STAT(xdp_coalesced), RX_STAT(xsk_no_buffer),
+	RX_STAT(zero_copy), RX_STAT(zero_copy_bytes), RX_STAT(zero_copy_held),
+	RX_STAT(zero_copy_held_most), RX_STAT(zero_copy_bound),
 };
 
 static const struct nva_stat poll_stat[] = { POLL_STAT(steady), POLL_STAT(ticks) };

@@ -79,6 +79,11 @@ struct nva_tx_stats {
  * @xdp_errors: sending back or elsewhere failed
  * @xdp_coalesced: dropped unseen, since the host had put them together
  * @xsk_no_buffer: dropped because the AF_XDP socket gave no buffers
+ * @zero_copy: of @packets, those with fragments that stayed in the receive buffer
+ * @zero_copy_bytes: in these fragments
+ * @zero_copy_held: sections that are kept from the host for them
+ * @zero_copy_held_most: the most that ever were
+ * @zero_copy_bound: packets of the host that were copied because half of all sections were kept
  */
 struct nva_rx_stats {
 	struct u64_stats_sync syncp;
@@ -104,6 +109,11 @@ struct nva_rx_stats {
 	u64 xdp_errors;
 	u64 xdp_coalesced;
 	u64 xsk_no_buffer;
+	u64 zero_copy;
+	u64 zero_copy_bytes;
+	u64 zero_copy_held;
+	u64 zero_copy_held_most;
+	u64 zero_copy_bound;
 };
 
 /*

@@ -3,6 +3,7 @@
 # TCP streams, iperf3 in the guest and behind the tap: guest time for each 1448 bytes.
 #: cpus=1 deadline=400 peer=iperf3 mtu=9000
 #: DRIVERS=hv_netvsc,hv_netvsc_accel,virtio_net PACKETS=20000
+#: PHASES=tcp_tx-1500,tcp_rx-1500,tcp_rx_rsc-1500,tcp_rx_zc-1500,tcp_tx-9000,tcp_rx-9000
 #: IO_DELAY=20 IO_RATE=1000000 RANGES=8 PROFILE=
 #: --io-delay @IO_DELAY@
 #: --io-rate @IO_RATE@
@@ -51,6 +52,41 @@ coalesce() {
 	esac >/tmp/step.log 2>&1
 }
 
+# zero_copy on|off: fragments of packets are the receive buffer's own pages. Other drivers have none.
+zero_copy() {
+	[ "$DRIVER" != hv_netvsc_accel ] || run ethtool --set-priv-flags "$sink" rx-zero-copy "$1"
+}
+
+# measure PHASE: a row. Each leaves the settings as the next ones expect them.
+measure() {
+	case $1 in
+	tcp_tx-*) stream tcp_tx 'TCP transmit, TSO' "${1#*-}" ;;
+	tcp_rx-1500)
+		if coalesce off; then
+			stream tcp_rx 'TCP receive, no RSC' 1500 -R
+		else
+			phase_refused "$1" 'TCP receive, no RSC, MTU 1500' 'RSC cannot be turned off' 1500
+		fi
+		;;
+	tcp_rx-9000)
+		coalesce off || :
+		stream tcp_rx 'TCP receive, no RSC' 9000 -R
+		;;
+	tcp_rx_rsc-1500 | tcp_rx_zc-1500)
+		rsc_label='TCP receive, RSC'
+		[ "$1" != tcp_rx_zc-1500 ] || rsc_label="$rsc_label, zero copy where there is"
+		if coalesce on; then
+			[ "$1" != tcp_rx_zc-1500 ] || zero_copy on
+			stream "${1%-*}" "$rsc_label" 1500 -R
+			[ "$1" != tcp_rx_zc-1500 ] || zero_copy off
+		else
+			phase_refused "$1" "$rsc_label, MTU 1500" 'RSC cannot be turned on' 1500
+		fi
+		;;
+	*) fail "no phase $1" ;;
+	esac
+}
+
 for DRIVER in $(echo "$DRIVERS" | tr ',' ' '); do
 	export DRIVER
 	driver_load 1
@@ -62,19 +98,8 @@ for DRIVER in $(echo "$DRIVERS" | tr ',' ' '); do
 	address "$sink" "$tap"
 	[ -z "$PROFILE" ] || profile_modules
 	settle
-	stream tcp_tx 'TCP transmit, TSO' 1500
-	if coalesce off; then
-		stream tcp_rx 'TCP receive, no RSC' 1500 -R
-	else
-		phase_refused tcp_rx-1500 'TCP receive, no RSC, MTU 1500' 'RSC cannot be turned off' 1500
-	fi
-	if coalesce on; then
-		stream tcp_rx_rsc 'TCP receive, RSC' 1500 -R
-	else
-		phase_refused tcp_rx_rsc-1500 'TCP receive, RSC, MTU 1500' 'RSC cannot be turned on' 1500
-	fi
-	stream tcp_tx 'TCP transmit, TSO' 9000
-	coalesce off || :
-	stream tcp_rx 'TCP receive, no RSC' 9000 -R
+	for phase in $(echo "$PHASES" | tr ',' ' '); do
+		measure "$phase"
+	done
 	driver_unload
 done

@@ -6,7 +6,8 @@
 #   labN: 10.55.N.1/24 and fd55:N::1/64; the guest takes .2 and ::2, or what DHCP gives
 #   iperf3     servers on ports 5201 to 5204
 #   udhcpd     DHCP on each tap, 10.55.N.100 to .150
-#   content    port 7002 answers 2,000,000 bytes with their digest, port 7003 says numbers
+#   content    port 7002 answers 2,000,000 bytes with their digest, port 7003 says numbers, port 7004
+#              reads a line with a number and says that many bytes of numbers
 #   counters   port 7001 answers with /proc/net/snmp and snmp6: what this side saw go wrong
 #
 # hvlab makes the taps when it starts, so everything here waits for them and starts beside it.
@@ -38,9 +39,11 @@ peers_start() {
 		content)
 			printf '#!/bin/sh\nhead -c 2000000 | sha256sum\n' >digest
 			printf '#!/bin/sh\nseq 300000\n' >numbers
-			chmod +x digest numbers
+			printf '#!/bin/sh\nread -r n\nseq 3000000 | head -c "%sn" | dd obs=65536\n' '$' >some
+			chmod +x digest numbers some
 			peers_background busybox nc -ll -p 7002 -e "$PWD/digest"
 			peers_background busybox nc -ll -p 7003 -e "$PWD/numbers"
+			peers_background busybox nc -ll -p 7004 -e "$PWD/some"
 			;;
 		udhcpd) ;;
 		*) echo "unknown peer $peer" ;;
