@@ -79,7 +79,7 @@
 /* Longest time that the interrupt stays masked before somebody looks. */
 #define NVA_POLL_USECS		256
 /* Receive completions that may wait for room in the ring. */
-#define NVA_RX_OWED		1024
+#define NVA_RX_OWED		1024u
 /* Sections given back that the host is not told of; fewer where sections are few. */
 #define NVA_RX_QUIET		512u
 /* So many packets in a poll are load. */
@@ -91,16 +91,6 @@
 				 NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_LRO)
 
 struct nva_device;
-
-/**
- * struct nva_owed - a receive completion not yet sent
- * @txid: transaction the host waits for
- * @status: NVSP_STATUS_*
- */
-struct nva_owed {
-	u64 txid;
-	u32 status;
-};
 
 /**
  * struct nva_pieces - a packet that the host put together, being collected
@@ -233,7 +223,7 @@ struct nva_queue {
 
 	/* NAPI */
 	struct napi_struct napi ____cacheline_aligned_in_smp;
-	struct nva_owed *owed;
+	struct hva_answer *owed;
 	u32 owed_first;
 	u32 owed_count;
 	struct nva_pieces pieces;

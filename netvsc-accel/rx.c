@@ -35,7 +35,7 @@
 #define UDP_LIST		16
 
 /* As many answers under one lock. */
-#define ANSWER_BATCH		64
+#define ANSWER_BATCH		64u
 
 /* References to a page that pieces are cut from: more than it has pieces. */
 #define CUT_BIAS		(PAGE_SIZE / SMP_CACHE_BYTES)
@@ -678,10 +678,15 @@ faulty:
 
 static inline void owe(struct nva_queue *q, u64 txid, u32 status, u32 sections)
 {
-	struct nva_owed *owed = &q->owed[(q->owed_first + q->owed_count++) % NVA_RX_OWED];
+	struct hva_answer *owed = &q->owed[(q->owed_first + q->owed_count++) % NVA_RX_OWED];
+	const struct nvsp_rndis_complete message = {
+		.type = cpu_to_le32(NVSP_SEND_RNDIS_COMPLETE),
+		.status = cpu_to_le32(status),
+	};
 
+	static_assert(sizeof(message) == sizeof(owed->payload));
 	owed->txid = txid;
-	owed->status = status;
+	memcpy(&owed->payload, &message, sizeof(message));
 	q->returned += sections;
 }
 
@@ -771,24 +776,17 @@ refuse:
 }
 
 /*
- * Writes up to ANSWER_BATCH answers. Returns their number or an error when there was none; *err
- * says why it stopped.
+ * Writes up to ANSWER_BATCH answers. Returns their number; *err says why it stopped.
  */
 static u32 answer_batch(struct nva_queue *q, bool more, int *err)
 {
-	struct nvsp_rndis_complete message = { .type = cpu_to_le32(NVSP_SEND_RNDIS_COMPLETE) };
-	u32 count = min_t(u32, q->owed_count, ANSWER_BATCH), n;
+	/* what goes on at the start of the array is the next batch */
+	u32 count = min3(q->owed_count, ANSWER_BATCH, NVA_RX_OWED - q->owed_first), n;
 	struct hva_batch batch;
 
 	hva_batch_begin(&batch, &q->hc);
-	for (n = 0; n < count; n++) {
-		const struct nva_owed *owed = &q->owed[(q->owed_first + n) % NVA_RX_OWED];
-
-		message.status = cpu_to_le32(owed->status);
-		if (hva_batch_completion(&batch, &message, sizeof(message), owed->txid))
-			break;
-	}
-	*err = hva_batch_end(&batch, n == q->owed_count && more);
+	n = hva_batch_answers(&batch, &q->owed[q->owed_first], count);
+	*err = hva_batch_end(&batch, more || n < q->owed_count);
 	q->owed_first = (q->owed_first + n) % NVA_RX_OWED;
 	q->owed_count -= n;
 	return n;
