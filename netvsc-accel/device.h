@@ -123,14 +123,16 @@ struct nva_tail {
 };
 
 /**
- * struct nva_cut - a page that packet buffers are cut from
- * @page: page, or NULL
+ * struct nva_cut - a block of pages that packet buffers are cut from
+ * @page: its first page, or NULL
+ * @pool: that it is of
  * @at: the next piece
  * @left: bytes from there on
  * @pieces: cut off so far, each with a reference of its own
  */
 struct nva_cut {
 	struct page *page;
+	struct page_pool *pool;
 	u8 *at;
 	u32 left;
 	u32 pieces;
@@ -156,6 +158,7 @@ struct nva_cut {
  * @headers: RNDIS headers of packets sent by reference, NVA_TX_HEADER bytes a slot, pages as they
  *	     are needed; session, tx lock
  * @pool: receive pages; session
+ * @cut_pool: blocks that @cut is one of; session
  * @hc: the channel; session
  * @open_slot: copied packets gather in its section while the stack announces more; tx lock
  * @vf: packets go over this VF, or NULL; tx lock
@@ -206,6 +209,7 @@ struct nva_queue {
 	u8 *send_buf;
 	struct page **headers;
 	struct page_pool *pool;
+	struct page_pool *cut_pool;
 
 	/* channel: members of both directions, each written by one */
 	struct hva_channel hc ____cacheline_aligned_in_smp;
