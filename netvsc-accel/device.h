@@ -553,7 +553,7 @@ void nva_rx_end(struct nva_queue *q);
 struct sk_buff *nva_rx_skb(struct nva_queue *q, const void *from, u32 length);
 struct sk_buff *nva_rx_tail(struct nva_queue *q, struct sk_buff *skb);
 void nva_rx_owe(struct nva_queue *q, u64 txid, u32 status, u32 sections);
-bool nva_rx_answer(struct nva_queue *q, bool wait, bool sent);
+bool nva_rx_answer(struct nva_queue *q, bool again, bool wait, bool sent);
 
 /* tx.c: packets to the host */
 netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev);

@@ -827,6 +827,7 @@ static u32 answer_batch(struct nva_queue *q, bool more, int *err)
 /**
  * nva_rx_answer() - send the answers of a poll
  * @q: queue
+ * @again: another poll follows at once; it may send few answers with its own
  * @wait: a host that has sections enough left need not be woken for these: another poll follows at
  * once, or see nva_answer_quietly()
  * @sent: frames were written to the ring, without a doorbell yet
@@ -834,13 +835,15 @@ static u32 answer_batch(struct nva_queue *q, bool more, int *err)
  * Context: NAPI.
  * Return: true when some are left because the ring is full; they stay owed.
  */
-bool nva_rx_answer(struct nva_queue *q, bool wait, bool sent)
+bool nva_rx_answer(struct nva_queue *q, bool again, bool wait, bool sent)
 {
 	bool more = wait && q->returned < q->returned_max;
 	u32 answers = 0, writes = 0, tries = 4;
 	bool left = false;
 	int err = 0;
 
+	if (again && more && !sent && q->owed_count < ANSWER_BATCH)
+		return false;
 	while (q->owed_count && !left) {
 		answers += answer_batch(q, more, &err);
 		writes++;
