@@ -319,7 +319,7 @@ int nva_poll(struct napi_struct *napi, int budget)
 	struct hva_packet packet;
 	struct hva_reader reader;
 	int work = 0, ret = 0;
-	bool left, sent, unsent, stay;
+	bool left, sent, unsent, stay, again;
 
 	/* netpoll wants transmit completions only; they share a ring with received packets */
 	if (!budget)
@@ -359,7 +359,8 @@ int nva_poll(struct napi_struct *napi, int budget)
 	/* pairs with take_pool() in xsk.c */
 	pool = smp_load_acquire(&q->xdp.pool);
 	unsent = pool && nva_xsk_transmit(q, pool, &sent);
-	left = nva_rx_answer(q, work >= budget || nva_answer_quietly(q, work), sent);
+	again = work >= budget;
+	left = nva_rx_answer(q, again, again || nva_answer_quietly(q, work), sent);
 	if (unlikely(q->zc.n_held))
 		nva_zc_wait(q);
 

@@ -79,7 +79,7 @@
 /* Longest time that the interrupt stays masked before somebody looks. */
 #define NVA_POLL_USECS		256
 /* Receive completions that may wait for room in the ring. */
-#define NVA_RX_OWED		1024
+#define NVA_RX_OWED		1024u
 /* Sections given back that the host is not told of; fewer where sections are few. */
 #define NVA_RX_QUIET		512u
 /* So many packets in a poll are load. */
@@ -91,16 +91,6 @@
 				 NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_LRO)
 
 struct nva_device;
-
-/**
- * struct nva_owed - a receive completion not yet sent
- * @txid: transaction the host waits for
- * @status: NVSP_STATUS_*
- */
-struct nva_owed {
-	u64 txid;
-	u32 status;
-};
 
 /**
  * struct nva_pieces - a packet that the host put together, being collected
@@ -133,14 +123,16 @@ struct nva_tail {
 };
 
 /**
- * struct nva_cut - a page that packet buffers are cut from
- * @page: page, or NULL
+ * struct nva_cut - a block of pages that packet buffers are cut from
+ * @page: its first page, or NULL
+ * @pool: that it is of
  * @at: the next piece
  * @left: bytes from there on
  * @pieces: cut off so far, each with a reference of its own
  */
 struct nva_cut {
 	struct page *page;
+	struct page_pool *pool;
 	u8 *at;
 	u32 left;
 	u32 pieces;
@@ -166,6 +158,7 @@ struct nva_cut {
  * @headers: RNDIS headers of packets sent by reference, NVA_TX_HEADER bytes a slot, pages as they
  *	     are needed; session, tx lock
  * @pool: receive pages; session
+ * @cut_pool: blocks that @cut is one of; session
  * @hc: the channel; session
  * @open_slot: copied packets gather in its section while the stack announces more; tx lock
  * @vf: packets go over this VF, or NULL; tx lock
@@ -216,6 +209,7 @@ struct nva_queue {
 	u8 *send_buf;
 	struct page **headers;
 	struct page_pool *pool;
+	struct page_pool *cut_pool;
 
 	/* channel: members of both directions, each written by one */
 	struct hva_channel hc ____cacheline_aligned_in_smp;
@@ -233,7 +227,7 @@ struct nva_queue {
 
 	/* NAPI */
 	struct napi_struct napi ____cacheline_aligned_in_smp;
-	struct nva_owed *owed;
+	struct hva_answer *owed;
 	u32 owed_first;
 	u32 owed_count;
 	struct nva_pieces pieces;
@@ -559,7 +553,7 @@ void nva_rx_end(struct nva_queue *q);
 struct sk_buff *nva_rx_skb(struct nva_queue *q, const void *from, u32 length);
 struct sk_buff *nva_rx_tail(struct nva_queue *q, struct sk_buff *skb);
 void nva_rx_owe(struct nva_queue *q, u64 txid, u32 status, u32 sections);
-bool nva_rx_answer(struct nva_queue *q, bool wait, bool sent);
+bool nva_rx_answer(struct nva_queue *q, bool again, bool wait, bool sent);
 
 /* tx.c: packets to the host */
 netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev);

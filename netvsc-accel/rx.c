@@ -9,6 +9,7 @@
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/sizes.h>
 #include <linux/tcp.h>
 #include <net/ip.h>
 
@@ -35,10 +36,18 @@
 #define UDP_LIST		16
 
 /* As many answers under one lock. */
-#define ANSWER_BATCH		64
+#define ANSWER_BATCH		64u
 
-/* References to a page that pieces are cut from: more than it has pieces. */
-#define CUT_BIAS		(PAGE_SIZE / SMP_CACHE_BYTES)
+/*
+ * Pieces are cut from blocks of 32 KiB, as the stack cuts its own (page_frag): a page has room for
+ * two full frames or nine short ones, and the way out of the pool and back again is long.
+ */
+#define CUT_ORDER		((u32)get_order(SZ_32K))
+#define CUT_BYTES		((u32)PAGE_SIZE << CUT_ORDER)
+/* References to a block: more than it has pieces. */
+#define CUT_BIAS		(CUT_BYTES / SMP_CACHE_BYTES)
+/* Blocks that wait in the pool to be used again. */
+#define CUT_POOL		64
 
 /**
  * nva_rx_buffer() - let a queue receive from the receive buffer
@@ -60,7 +69,7 @@ static void cut_end(struct nva_queue *q)
 	struct nva_cut *cut = &q->cut;
 
 	if (cut->page && !page_pool_unref_page(cut->page, CUT_BIAS - cut->pieces))
-		page_pool_put_unrefed_page(q->pool, cut->page, -1, false);
+		page_pool_put_unrefed_page(cut->pool, cut->page, -1, false);
 	*cut = (struct nva_cut) {};
 }
 
@@ -78,11 +87,29 @@ void nva_rx_pool_destroy(struct nva_queue *q)
 		page_pool_destroy(q->pool);
 	}
 	q->pool = NULL;
+	if (q->cut_pool)
+		page_pool_destroy(q->cut_pool);
+	q->cut_pool = NULL;
+}
+
+static struct page_pool *create_pool(struct nva_queue *q, u32 order, u32 size)
+{
+	struct page_pool_params params = {
+		.order = order,
+		.pool_size = size,
+		.nid = cpu_to_node(q->cpu),
+		.dev = &q->dev->hdev->device,
+		.flags = PP_FLAG_PAGE_FRAG,
+	};
+
+	page_pool_napi(&params, &q->napi);
+	page_pool_owner(&params, q->ndev, q->index);
+	return page_pool_create(&params);
 }
 
 /**
- * nva_rx_pool_create() - a pool of pages for a queue
- * @q: queue with an open channel, no pool
+ * nva_rx_pool_create() - pools of pages for a queue
+ * @q: queue with an open channel, no pools
  * @channels: queues that share the receive buffer
  *
  * Context: process.
@@ -91,20 +118,16 @@ void nva_rx_pool_destroy(struct nva_queue *q)
  */
 int nva_rx_pool_create(struct nva_queue *q, u32 channels)
 {
-	struct page_pool_params params = {
-		.pool_size = 1024,
-		.nid = cpu_to_node(q->cpu),
-		.dev = &q->dev->hdev->device,
-		.flags = PP_FLAG_PAGE_FRAG,
-	};
 	struct page_pool *pool;
 
-	page_pool_napi(&params, &q->napi);
-	page_pool_owner(&params, q->ndev, q->index);
-	pool = page_pool_create(&params);
+	pool = create_pool(q, 0, 1024);
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
 	q->pool = pool;
+	pool = create_pool(q, CUT_ORDER, CUT_POOL);
+	if (IS_ERR(pool))
+		return PTR_ERR(pool);
+	q->cut_pool = pool;
 	q->returned_max = min(q->dev->recv_sections / (8 * channels), NVA_RX_QUIET);
 	return nva_xdp_open(q);
 }
@@ -170,18 +193,27 @@ static void no_memory(struct nva_queue *q)
 
 static void *cut_new_page(struct nva_queue *q, u32 size)
 {
+	struct page_pool *pool = q->cut_pool;
 	struct nva_cut *cut = &q->cut;
+	u32 bytes = CUT_BYTES;
 	struct page *page;
 
 	cut_end(q);
-	page = page_pool_dev_alloc_pages(q->pool);
-	if (unlikely(!page))
-		return NULL;
+	page = page_pool_dev_alloc_pages(pool);
+	if (unlikely(!page)) {
+		/* memory that is all in pieces still has pages */
+		pool = q->pool;
+		bytes = PAGE_SIZE;
+		page = page_pool_dev_alloc_pages(pool);
+		if (unlikely(!page))
+			return NULL;
+	}
 	page_pool_fragment_page(page, CUT_BIAS);
 	cut->page = page;
+	cut->pool = pool;
 	cut->pieces = 1;
 	cut->at = page_address(page) + size;
-	cut->left = PAGE_SIZE - size;
+	cut->left = bytes - size;
 	return page_address(page);
 }
 
@@ -212,7 +244,7 @@ static __always_inline struct sk_buff *start_skb(struct nva_queue *q, const void
 	memcpy(buffer + HEADROOM, from, linear);
 	skb = napi_build_skb(buffer, size);
 	if (unlikely(!skb)) {
-		page_pool_put_full_page(q->pool, virt_to_head_page(buffer), false);
+		page_pool_put_full_page(q->cut.pool, virt_to_head_page(buffer), false);
 		return NULL;
 	}
 	skb_mark_for_recycle(skb);
@@ -447,7 +479,7 @@ static void receive_segment(struct nva_queue *q, const void *frame, const struct
 		return;
 	}
 	memcpy(piece, frame, length);
-	skb_add_rx_frag(skb, 0, virt_to_page(piece), offset_in_page(piece), length, size);
+	skb_add_rx_frag(skb, 0, q->cut.page, piece - page_address(q->cut.page), length, size);
 	skb_mark_for_recycle(skb);
 	skb_record_rx_queue(skb, q->index);
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
@@ -678,10 +710,15 @@ faulty:
 
 static inline void owe(struct nva_queue *q, u64 txid, u32 status, u32 sections)
 {
-	struct nva_owed *owed = &q->owed[(q->owed_first + q->owed_count++) % NVA_RX_OWED];
+	struct hva_answer *owed = &q->owed[(q->owed_first + q->owed_count++) % NVA_RX_OWED];
+	const struct nvsp_rndis_complete message = {
+		.type = cpu_to_le32(NVSP_SEND_RNDIS_COMPLETE),
+		.status = cpu_to_le32(status),
+	};
 
+	static_assert(sizeof(message) == sizeof(owed->payload));
 	owed->txid = txid;
-	owed->status = status;
+	memcpy(&owed->payload, &message, sizeof(message));
 	q->returned += sections;
 }
 
@@ -771,24 +808,17 @@ refuse:
 }
 
 /*
- * Writes up to ANSWER_BATCH answers. Returns their number or an error when there was none; *err
- * says why it stopped.
+ * Writes up to ANSWER_BATCH answers. Returns their number; *err says why it stopped.
  */
 static u32 answer_batch(struct nva_queue *q, bool more, int *err)
 {
-	struct nvsp_rndis_complete message = { .type = cpu_to_le32(NVSP_SEND_RNDIS_COMPLETE) };
-	u32 count = min_t(u32, q->owed_count, ANSWER_BATCH), n;
+	/* what goes on at the start of the array is the next batch */
+	u32 count = min3(q->owed_count, ANSWER_BATCH, NVA_RX_OWED - q->owed_first), n;
 	struct hva_batch batch;
 
 	hva_batch_begin(&batch, &q->hc);
-	for (n = 0; n < count; n++) {
-		const struct nva_owed *owed = &q->owed[(q->owed_first + n) % NVA_RX_OWED];
-
-		message.status = cpu_to_le32(owed->status);
-		if (hva_batch_completion(&batch, &message, sizeof(message), owed->txid))
-			break;
-	}
-	*err = hva_batch_end(&batch, n == q->owed_count && more);
+	n = hva_batch_answers(&batch, &q->owed[q->owed_first], count);
+	*err = hva_batch_end(&batch, more || n < q->owed_count);
 	q->owed_first = (q->owed_first + n) % NVA_RX_OWED;
 	q->owed_count -= n;
 	return n;
@@ -797,6 +827,7 @@ static u32 answer_batch(struct nva_queue *q, bool more, int *err)
 /**
  * nva_rx_answer() - send the answers of a poll
  * @q: queue
+ * @again: another poll follows at once; it may send few answers with its own
  * @wait: a host that has sections enough left need not be woken for these: another poll follows at
  * once, or see nva_answer_quietly()
  * @sent: frames were written to the ring, without a doorbell yet
@@ -804,13 +835,15 @@ static u32 answer_batch(struct nva_queue *q, bool more, int *err)
  * Context: NAPI.
  * Return: true when some are left because the ring is full; they stay owed.
  */
-bool nva_rx_answer(struct nva_queue *q, bool wait, bool sent)
+bool nva_rx_answer(struct nva_queue *q, bool again, bool wait, bool sent)
 {
 	bool more = wait && q->returned < q->returned_max;
 	u32 answers = 0, writes = 0, tries = 4;
 	bool left = false;
 	int err = 0;
 
+	if (again && more && !sent && q->owed_count < ANSWER_BATCH)
+		return false;
 	while (q->owed_count && !left) {
 		answers += answer_batch(q, more, &err);
 		writes++;

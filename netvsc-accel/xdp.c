@@ -297,7 +297,21 @@ static void send_collected(struct nva_queue *q)
 		xdp_return_frame(x->tx[sent++]);
 }
 
-/* The verdict was XDP_TX: the frame goes at the poll's end at the latest. */
+/*
+ * The verdict was XDP_TX. A frame that is not too long is copied into a section at once: its buffer
+ * takes the next one, and no struct xdp_frame comes and goes.
+ */
+static inline bool copy_back(struct nva_queue *q, struct xdp_buff *xdp)
+{
+	/* none overtakes one that is sent from where it lies */
+	if (unlikely(q->xdp.n_tx || xdp_buff_has_frags(xdp)) ||
+	    !nva_xdp_copy_back(q, xdp->data, xdp->data_end - xdp->data))
+		return false;
+	q->rx_stats.xdp_tx++;
+	return true;
+}
+
+/* The other frames: they go at the poll's end at the latest. */
 static noinline bool send_back(struct nva_queue *q, struct xdp_buff *xdp)
 {
 	struct nva_xdp *x = &q->xdp;
@@ -305,6 +319,8 @@ static noinline bool send_back(struct nva_queue *q, struct xdp_buff *xdp)
 
 	if (unlikely(!frame))
 		return false;
+	if (x->back.n)
+		nva_xdp_send_back(q);
 	x->tx[x->n_tx++] = frame;
 	q->rx_stats.xdp_tx++;
 	if (x->n_tx == NVA_XDP_BULK)
@@ -343,6 +359,8 @@ static __always_inline enum nva_xdp_end run_prog(struct nva_queue *q, struct bpf
 		q->rx_stats.xdp_errors++;
 		break;
 	case XDP_TX:
+		if (likely(copy_back(q, xdp)))
+			return NVA_XDP_FREE;
 		if (likely(send_back(q, xdp)))
 			return NVA_XDP_GONE;
 		q->rx_stats.xdp_errors++;
@@ -447,16 +465,17 @@ struct sk_buff *nva_xdp_receive(struct nva_queue *q, struct bpf_prog *prog, cons
 bool nva_xdp_flush(struct nva_queue *q)
 {
 	struct nva_xdp *x = &q->xdp;
-	bool owed = x->owed;
+	bool owed;
 
 	if (x->redirected) {
 		x->redirected = false;
 		xdp_do_flush();
 	}
-	if (x->n_tx) {
+	if (x->back.n)
+		nva_xdp_send_back(q);
+	if (x->n_tx)
 		send_collected(q);
-		owed = true;
-	}
+	owed = x->owed;
 	x->owed = false;
 	return owed;
 }

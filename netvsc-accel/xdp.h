@@ -14,6 +14,7 @@ struct net_device;
 struct netdev_bpf;
 struct nva_device;
 struct nva_queue;
+struct nva_slot;
 struct rndis_rx;
 struct sk_buff;
 struct xsk_buff_pool;
@@ -41,6 +42,22 @@ struct nva_xdp_buff {
 };
 
 /**
+ * struct nva_outgoing - VMBus packets being prepared, each frame its own at worst
+ * @slot: their slots, taken and not armed
+ * @bytes: bytes of each section in use
+ * @n: how many
+ * @open: the last slot is a section that takes more
+ * @last: where the last message in it starts
+ */
+struct nva_outgoing {
+	struct nva_slot *slot[NVA_XDP_BULK];
+	u32 bytes[NVA_XDP_BULK];
+	u32 n;
+	bool open;
+	u32 last;
+};
+
+/**
  * struct nva_xdp - XDP side of a queue
  * @prog: program, or NULL; written under RTNL, read by NAPI within a poll
  * @pool: buffers of an AF_XDP socket bound to this queue, or NULL; likewise
@@ -50,9 +67,12 @@ struct nva_xdp_buff {
  * @chunk_end: see @chunk; NAPI
  * @buff: the frame in @buffer; here and not on the stack: most of it stays; NAPI
  * @redirected: xdp_do_flush() is due; NAPI
- * @owed: a doorbell is due for frames of @tx that were sent; NAPI
+ * @owed: a doorbell is due for frames that were sent back; NAPI
+ * @back: frames that programs sent back, copied into sections already; empty between polls; NAPI
+ * @back_packets: how many; NAPI
+ * @back_bytes: their bytes; NAPI
  * @n_tx: frames in @tx; NAPI
- * @tx: frames that programs sent back
+ * @tx: frames that programs sent back and that are not copied, or do not overtake one that is not
  * @rxq: for programs, memory of the queue's page pool; session
  * @zc_rxq: likewise, memory of @pool
  */
@@ -66,6 +86,9 @@ struct nva_xdp {
 	struct nva_xdp_buff buff;
 	bool redirected;
 	bool owed;
+	struct nva_outgoing back;
+	u32 back_packets;
+	u32 back_bytes;
 	u32 n_tx;
 	struct xdp_frame *tx[NVA_XDP_BULK];
 	struct xdp_rxq_info rxq;
@@ -94,6 +117,8 @@ void nva_xdp_describe(struct xdp_buff *xdp, const struct net_device *ndev,
 bool nva_xdp_flush(struct nva_queue *q);
 
 /* xdp_tx.c */
+bool nva_xdp_copy_back(struct nva_queue *q, const void *frame, u32 length);
+void nva_xdp_send_back(struct nva_queue *q);
 u32 nva_xdp_send(struct nva_queue *q, struct xdp_frame **frames, u32 n, bool more);
 u32 nva_xdp_send_umem(struct nva_queue *q, struct xsk_buff_pool *pool, u32 *room);
 int nva_xdp_xmit(struct net_device *ndev, int n, struct xdp_frame **frames, u32 flags);

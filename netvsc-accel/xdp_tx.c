@@ -19,16 +19,6 @@
 /* A frame in a slot where the completer looks for a packet buffer. */
 #define TAG_FRAME		1ul
 
-/* VMBus packets of a call: each frame its own at worst. */
-struct outgoing {
-	struct nva_slot *slot[NVA_XDP_BULK];
-	u32 bytes[NVA_XDP_BULK];
-	u32 n;
-	/* the last slot is a section that takes more */
-	bool open;
-	u32 last;
-};
-
 static void put_header(void *at, u32 length)
 {
 	*(struct rndis_packet *)at = (struct rndis_packet) {
@@ -42,43 +32,56 @@ static void put_header(void *at, u32 length)
 	};
 }
 
-/* Room for a message of @bytes in a section, with the message before it stretched up to here. */
-static void *section_room(struct nva_queue *q, struct outgoing *out, u32 bytes)
+/*
+ * Room for a message of @bytes in the open section, with the message before it stretched up to
+ * here; NULL when it takes no more. Needs no lock: nobody else knows the section.
+ */
+static inline void *section_more(struct nva_queue *q, struct nva_outgoing *out, u32 bytes)
 {
-	struct nva_slot *slot;
-	u32 at = 0;
+	u32 used = out->bytes[out->n - 1], at = ALIGN(used, q->batch_align);
+	struct nva_slot *slot = out->slot[out->n - 1];
+	struct rndis_header *last;
 	u8 *base;
 
-	if (out->open) {
-		slot = out->slot[out->n - 1];
-		at = ALIGN(out->bytes[out->n - 1], q->batch_align);
-		if (at + bytes > q->send_section || slot->packets >= q->batch_max)
-			out->open = false;
+	if (at + bytes > q->send_section || slot->packets >= q->batch_max) {
+		out->open = false;
+		return NULL;
 	}
-	if (out->open) {
-		struct rndis_header *last;
-
-		base = q->send_buf + (size_t)slot->section * q->send_section;
-		last = (void *)(base + out->last);
-		memset(base + out->bytes[out->n - 1], 0, at - out->bytes[out->n - 1]);
-		last->length = cpu_to_le32(at - out->last);
-	} else {
-		slot = nva_slots_take(&q->slots);
-		if (unlikely(!slot))
-			return NULL;
-		if (unlikely(!nva_slots_take_section(&q->slots, slot))) {
-			nva_slots_put(&q->slots, slot);
-			return NULL;
-		}
-		base = q->send_buf + (size_t)slot->section * q->send_section;
-		out->slot[out->n++] = slot;
-		out->open = true;
-		at = 0;
-	}
+	base = q->send_buf + (size_t)slot->section * q->send_section;
+	last = (void *)(base + out->last);
+	if (at > used)
+		memset(base + used, 0, at - used);
+	last->length = cpu_to_le32(at - out->last);
 	slot->packets++;
 	out->last = at;
 	out->bytes[out->n - 1] = at + bytes;
 	return base + at;
+}
+
+/* Room for a message of @bytes in a section of its own. */
+static void *section_new(struct nva_queue *q, struct nva_outgoing *out, u32 bytes)
+{
+	struct nva_slot *slot = nva_slots_take(&q->slots);
+
+	if (unlikely(!slot))
+		return NULL;
+	if (unlikely(!nva_slots_take_section(&q->slots, slot))) {
+		nva_slots_put(&q->slots, slot);
+		return NULL;
+	}
+	slot->packets = 1;
+	out->slot[out->n] = slot;
+	out->bytes[out->n++] = bytes;
+	out->open = true;
+	out->last = 0;
+	return q->send_buf + (size_t)slot->section * q->send_section;
+}
+
+static void *section_room(struct nva_queue *q, struct nva_outgoing *out, u32 bytes)
+{
+	void *at = out->open ? section_more(q, out, bytes) : NULL;
+
+	return at ?: section_new(q, out, bytes);
 }
 
 static void copy_frame(void *to, struct xdp_frame *frame)
@@ -109,7 +112,7 @@ static bool length_ok(const struct nva_queue *q, u32 length)
  * Prepares a frame. Returns 1 when it was copied, 0 when its memory is to be sent, -EMSGSIZE when
  * it cannot be, -ENOSPC when there is no room for it now.
  */
-static int add_frame(struct nva_queue *q, struct outgoing *out, struct xdp_frame *frame)
+static int add_frame(struct nva_queue *q, struct nva_outgoing *out, struct xdp_frame *frame)
 {
 	u32 length = xdp_get_frame_len(frame), message = sizeof(struct rndis_packet) + length;
 	/* a program may have used up the headroom */
@@ -212,7 +215,7 @@ static int write_one(struct nva_queue *q, struct hva_batch *batch, struct nva_sl
 }
 
 /* Writes what was prepared. Returns how many frames were lost because the ring was full. */
-static u32 write_all(struct nva_queue *q, struct outgoing *out, bool more, u32 *messages)
+static u32 write_all(struct nva_queue *q, struct nva_outgoing *out, bool more, u32 *messages)
 {
 	struct hva_batch batch;
 	u32 i, lost = 0;
@@ -244,6 +247,80 @@ static u32 write_all(struct nva_queue *q, struct outgoing *out, bool more, u32 *
 }
 
 /**
+ * nva_xdp_copy_back() - copy a frame that a program sends back into a section
+ * @q: queue
+ * @frame: Ethernet frame
+ * @length: its bytes
+ *
+ * The frame goes with nva_xdp_send_back(), at the end of the poll at the latest.
+ *
+ * Context: NAPI; not under the tx lock.
+ * Return: true when it was copied; false when it is too long or there is no room, or the queue is
+ * dead.
+ */
+bool nva_xdp_copy_back(struct nva_queue *q, const void *frame, u32 length)
+{
+	u32 message = sizeof(struct rndis_packet) + length;
+	struct nva_outgoing *out = &q->xdp.back;
+	void *at;
+
+	if (unlikely(!length_ok(q, length) || message > READ_ONCE(q->copy_max)))
+		return false;
+	at = out->open ? section_more(q, out, message) : NULL;
+	if (!at) {
+		if (unlikely(out->n == NVA_XDP_BULK))
+			nva_xdp_send_back(q);
+		__netif_tx_lock(q->txq, smp_processor_id());
+		/* pairs with nva_tx_stop(), which takes the lock after the queue died */
+		if (likely(nva_queue_ready(q)))
+			at = section_new(q, out, message);
+		__netif_tx_unlock(q->txq);
+		if (unlikely(!at))
+			return false;
+	}
+	put_header(at, length);
+	memcpy(at + sizeof(struct rndis_packet), frame, length);
+	q->xdp.back_packets++;
+	q->xdp.back_bytes += length;
+	return true;
+}
+
+/**
+ * nva_xdp_send_back() - send what nva_xdp_copy_back() copied; the doorbell is owed then
+ * @q: queue
+ *
+ * Context: NAPI; not under the tx lock.
+ */
+void nva_xdp_send_back(struct nva_queue *q)
+{
+	u32 packets = q->xdp.back_packets, messages = 0, lost = packets, i;
+	struct nva_outgoing *out = &q->xdp.back;
+
+	__netif_tx_lock(q->txq, smp_processor_id());
+	if (likely(nva_queue_ready(q))) {
+		lost = write_all(q, out, true, &messages);
+	} else {
+		for (i = 0; i < out->n; i++)
+			nva_slots_put(&q->slots, out->slot[i]);
+	}
+	u64_stats_update_begin(&q->tx_stats.syncp);
+	q->tx_stats.packets += packets - lost;
+	q->tx_stats.bytes += q->xdp.back_bytes;
+	q->tx_stats.messages += messages;
+	q->tx_stats.copied += packets;
+	q->tx_stats.xdp_sent += packets - lost;
+	q->tx_stats.xdp_dropped += lost;
+	u64_stats_update_end(&q->tx_stats.syncp);
+	__netif_tx_unlock(q->txq);
+
+	out->n = 0;
+	out->open = false;
+	q->xdp.back_packets = 0;
+	q->xdp.back_bytes = 0;
+	q->xdp.owed = true;
+}
+
+/**
  * nva_xdp_send() - send frames
  * @q: queue
  * @frames: frames; those taken are not the caller's any more
@@ -257,7 +334,7 @@ u32 nva_xdp_send(struct nva_queue *q, struct xdp_frame **frames, u32 n, bool mor
 {
 	u32 taken = 0, bytes = 0, copied = 0, n_done = 0, messages = 0, lost = 0, i;
 	struct xdp_frame *done[NVA_XDP_BULK];
-	struct outgoing out;
+	struct nva_outgoing out;
 
 	out.n = 0;
 	out.open = false;
@@ -314,7 +391,7 @@ u32 nva_xdp_send(struct nva_queue *q, struct xdp_frame **frames, u32 n, bool mor
 u32 nva_xdp_send_umem(struct nva_queue *q, struct xsk_buff_pool *pool, u32 *room)
 {
 	u32 n = 0, bytes = 0, messages = 0, lost = 0, i;
-	struct outgoing out;
+	struct nva_outgoing out;
 
 	out.n = 0;
 	out.open = false;

@@ -204,6 +204,41 @@ int hva_batch_completion(struct hva_batch *batch, const void *payload, u32 len, 
 }
 EXPORT_SYMBOL_GPL(hva_batch_completion);
 
+u32 hva_batch_answers(struct hva_batch *batch, const struct hva_answer *answers, u32 n)
+{
+	const u32 packet = sizeof(struct vmpacket_descriptor) + sizeof(u64);
+	const u32 total = packet + HVA_TRAILER;
+	u32 quick = 0, next = batch->next, i;
+
+	/* these fit for sure; what is left has to look at the ring again, or is refused */
+	if (!batch->error && batch->free)
+		quick = min(n, (batch->free - 1) / total);
+	for (i = 0; i < quick; i++) {
+		struct vmpacket_descriptor *desc = (void *)(batch->data + next);
+		u64 *where = (u64 *)(desc + 1);
+
+		*desc = (struct vmpacket_descriptor){
+			.type = VM_PKT_COMP,
+			.offset8 = sizeof(*desc) / HVA_ALIGN,
+			.len8 = packet / HVA_ALIGN,
+			.trans_id = answers[i].txid,
+		};
+		where[0] = answers[i].payload;
+		where[1] = (u64)next << 32;
+		next = advance(next, total, batch->size);
+	}
+	if (quick) {
+		batch->next = next;
+		batch->free -= quick * total;
+		batch->hc->channel->out_full_flag = false;
+	}
+	while (i < n && !hva_batch_completion(batch, &answers[i].payload, sizeof(u64),
+					      answers[i].txid))
+		i++;
+	return i;
+}
+EXPORT_SYMBOL_GPL(hva_batch_answers);
+
 int hva_batch_gpa(struct hva_batch *batch, const struct hv_page_buffer *pages, u32 n_pages,
 		  const void *payload, u32 len, u64 txid)
 {

@@ -100,6 +100,7 @@ static void read_all(bool copy)
 static void write_some(u32 turn)
 {
 	struct hv_page_buffer pages[3] = { { 1, 2, 3 } };
+	static const struct hva_answer answers[8];
 	static const u8 payload[SIZE];
 	struct hva_batch batch;
 
@@ -107,6 +108,7 @@ static void write_some(u32 turn)
 	hva_batch_inband(&batch, payload, turn * 97 % SIZE, turn, 1);
 	hva_batch_gpa(&batch, pages, 1 + turn % 3, payload, 40, turn);
 	hva_batch_completion(&batch, payload, 8, turn);
+	hva_batch_answers(&batch, answers, turn % 9);
 	hva_batch_end(&batch, turn & 1);
 	hva_wait_space(&rig.hc, hva_inband_size(turn * 64 % SIZE));
 	hva_has_space(&rig.hc, 64);

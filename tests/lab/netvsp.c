@@ -75,7 +75,8 @@ void netvsp_apply_rss(struct netvsp *dev)
 {
 	unsigned int features = 0;
 
-	if (dev->rsc4 || dev->rsc6)
+	/* A host that was asked to judge checksums does so for single frames, too. */
+	if (dev->rx_csum4 || dev->rx_csum6 || dev->rsc4 || dev->rsc6)
 		features = BACKEND_RX_CSUM | (dev->rsc4 ? BACKEND_RX_TSO4 : 0) |
 			   (dev->rsc6 ? BACKEND_RX_TSO6 : 0);
 	backend_set_rx_features(dev->backend, features);

@@ -93,6 +93,10 @@ run xdp attach "$source" tx
 forwarded "tx, small" "$source"
 SIZE=1500
 forwarded "tx, large" "$source"
+# too long to be copied: sent from where it lies
+run ethtool --set-tunable "$source" tx-copybreak 1000
+forwarded "tx, by reference" "$source"
+run ethtool --set-tunable "$source" tx-copybreak 2048
 
 run xdp attach "$source" "redirect=$sink"
 counted "redirect" "$source" xdp_redirect flood

@@ -107,6 +107,83 @@ static void completion(void)
 	check(!host_take(packet, sizeof(packet)));
 }
 
+/* Many at once are what as many single ones are, from every offset, with room for all or some. */
+static void answers(void)
+{
+	struct hva_answer answer[80];
+	u8 packet[SIZE];
+
+	for (u32 i = 0; i < 80; i++)
+		answer[i] = (struct hva_answer){ ~0ull - i, 0x0123456789abcdefull * (i + 1) };
+	for (u32 at = 0; at < SIZE; at += 8) {
+		u32 used = at * 5 % SIZE / 8 * 8, fit = (SIZE - used - 1) / 32, n = at / 8 % 81;
+		u32 expect = n < fit ? n : fit;
+		struct hva_batch batch;
+
+		rig_reset(SIZE, false);
+		rig_place(rig.out, at);
+		/* the host is as far behind as that */
+		rig.out->write_index = (at + used) % SIZE;
+		rig.channel.out_full_flag = true;
+		hva_batch_begin(&batch, &rig.hc);
+		check(hva_batch_answers(&batch, answer, n) == expect);
+		check(rig_used(rig.out) == used);
+		check(hva_batch_end(&batch, false) == (expect < n ? -EAGAIN : 0));
+		check(rig_used(rig.out) == used + expect * 32);
+		check(rig.channel.out_full_flag == (expect < n || !n));
+		check(rig.channel.out_full_total == (expect < n));
+		check(rig.channel.out_full_first == (expect < n && expect));
+		rig.out->read_index = (at + used) % SIZE;
+		for (u32 i = 0; i < expect; i++) {
+			struct vmpacket_descriptor *desc = (void *)packet;
+
+			check(host_take(packet, sizeof(packet)) == 24);
+			check(desc->type == VM_PKT_COMP && !desc->flags && desc->offset8 == 2);
+			check(desc->trans_id == answer[i].txid);
+			check(!memcmp(packet + 16, &answer[i].payload, 8));
+		}
+		check(!host_take(packet, sizeof(packet)));
+	}
+}
+
+/* A host that reads while they are written makes room for those that did not fit. */
+static void answers_room_made(void)
+{
+	struct hva_answer answer[64] = { 0 };
+	struct hva_batch batch;
+
+	rig_reset(SIZE, false);
+	rig.out->write_index = SIZE - 16 * 32;
+	hva_batch_begin(&batch, &rig.hc);
+	rig.out->read_index = SIZE / 2;
+	check(hva_batch_answers(&batch, answer, 64) == 64);
+	check(!hva_batch_end(&batch, false));
+	check(rig_used(rig.out) == SIZE / 2 + 48 * 32);
+}
+
+/* Nothing is written to a channel that is gone, or whose indices are broken. */
+static void answers_refused(void)
+{
+	struct hva_answer answer[4] = { 0 };
+	struct hva_batch batch;
+
+	rig_reset(SIZE, false);
+	rig.channel.rescind = true;
+	hva_batch_begin(&batch, &rig.hc);
+	check(!hva_batch_answers(&batch, answer, 4));
+	check(hva_batch_end(&batch, false) == -ENODEV);
+	check(!rig.out->write_index);
+
+	/* what was found broken meanwhile ends the batch, whatever room there was */
+	rig_reset(SIZE, false);
+	hva_batch_begin(&batch, &rig.hc);
+	rig.out->read_index = SIZE;
+	while (!hva_batch_inband(&batch, payload, 200, 1, 0))
+		;
+	check(!hva_batch_answers(&batch, answer, 4));
+	check(hva_batch_end(&batch, false) == -EIO);
+}
+
 /* From every offset: fill to the last packet that fits, compare with what must fit. */
 static void full(void)
 {
@@ -299,6 +376,9 @@ void test_write(void)
 	inband_everywhere();
 	gpa_everywhere();
 	completion();
+	answers();
+	answers_room_made();
+	answers_refused();
 	full();
 	too_long();
 	descriptor_limit();
