@@ -29,19 +29,6 @@ struct outgoing {
 	u32 last;
 };
 
-static void put_header(void *at, u32 length)
-{
-	*(struct rndis_packet *)at = (struct rndis_packet) {
-		.hdr = {
-			.type = cpu_to_le32(RNDIS_PACKET),
-			.length = cpu_to_le32(sizeof(struct rndis_packet) + length),
-		},
-		.data_offset = cpu_to_le32(sizeof(struct rndis_packet) -
-					   sizeof(struct rndis_header)),
-		.data_length = cpu_to_le32(length),
-	};
-}
-
 /* Room for a message of @bytes in a section, with the message before it stretched up to here. */
 static void *section_room(struct nva_queue *q, struct outgoing *out, u32 bytes)
 {
@@ -122,7 +109,7 @@ static int add_frame(struct nva_queue *q, struct outgoing *out, struct xdp_frame
 	if (message <= READ_ONCE(q->copy_max) || (!direct && message <= q->send_section))
 		at = section_room(q, out, message);
 	if (likely(at)) {
-		put_header(at, length);
+		rndis_put_packet(at, 0, length);
 		copy_frame(at + sizeof(struct rndis_packet), frame);
 		return 1;
 	}
@@ -130,7 +117,7 @@ static int add_frame(struct nva_queue *q, struct outgoing *out, struct xdp_frame
 	slot = direct ? nva_slots_take(&q->slots) : NULL;
 	if (!slot)
 		return -ENOSPC;
-	put_header(frame->data - sizeof(struct rndis_packet), length);
+	rndis_put_packet((void *)frame->data - sizeof(struct rndis_packet), 0, length);
 	slot->skb = (struct sk_buff *)((unsigned long)frame | TAG_FRAME);
 	out->slot[out->n++] = slot;
 	out->open = false;
@@ -187,7 +174,7 @@ static int write_one(struct nva_queue *q, struct hva_batch *batch, struct nva_sl
 			.section = cpu_to_le32(NVSP_SECTION_NONE),
 		},
 	};
-	struct hv_page_buffer pages[NVA_TX_RANGES];
+	struct hv_page_buffer pages[NVA_TX_RANGES] __uninitialized;
 	u64 id = nva_slots_next_id(&q->slots, slot);
 	int err;
 
@@ -214,7 +201,7 @@ static int write_one(struct nva_queue *q, struct hva_batch *batch, struct nva_sl
 /* Writes what was prepared. Returns how many frames were lost because the ring was full. */
 static u32 write_all(struct nva_queue *q, struct outgoing *out, bool more, u32 *messages)
 {
-	struct hva_batch batch;
+	struct hva_batch batch __uninitialized;
 	u32 i, lost = 0;
 
 	hva_batch_begin(&batch, &q->hc);
@@ -256,8 +243,8 @@ static u32 write_all(struct nva_queue *q, struct outgoing *out, bool more, u32 *
 u32 nva_xdp_send(struct nva_queue *q, struct xdp_frame **frames, u32 n, bool more)
 {
 	u32 taken = 0, bytes = 0, copied = 0, n_done = 0, messages = 0, lost = 0, i;
-	struct xdp_frame *done[NVA_XDP_BULK];
-	struct outgoing out;
+	struct xdp_frame *done[NVA_XDP_BULK] __uninitialized;
+	struct outgoing out __uninitialized;
 
 	out.n = 0;
 	out.open = false;
@@ -314,7 +301,7 @@ u32 nva_xdp_send(struct nva_queue *q, struct xdp_frame **frames, u32 n, bool mor
 u32 nva_xdp_send_umem(struct nva_queue *q, struct xsk_buff_pool *pool, u32 *room)
 {
 	u32 n = 0, bytes = 0, messages = 0, lost = 0, i;
-	struct outgoing out;
+	struct outgoing out __uninitialized;
 
 	out.n = 0;
 	out.open = false;
@@ -340,7 +327,7 @@ u32 nva_xdp_send_umem(struct nva_queue *q, struct xsk_buff_pool *pool, u32 *room
 			lost++;
 			continue;
 		}
-		put_header(at, desc->len);
+		rndis_put_packet(at, 0, desc->len);
 		memcpy(at + sizeof(struct rndis_packet), xsk_buff_raw_get_data(pool, desc->addr),
 		       desc->len);
 		bytes += desc->len;
