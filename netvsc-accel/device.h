@@ -173,6 +173,8 @@ struct nva_cut {
  * @open_last: where the last message in it starts; tx lock
  * @open_at: start of that section; tx lock
  * @quiet: packets taken since the host was last told; tx lock
+ * @deep: free sections that a stopped queue waits for, 0 where there are few in all; session
+ * @xdp_seen: frames of XDP when sections last ran out; tx lock
  * @slots: packets under way, see txslots.h
  * @tx_stats: counters, written under the tx lock
  * @poll: keeps the interrupt masked under load, see hv_vmbus_poll.h
@@ -228,6 +230,8 @@ struct nva_queue {
 	u32 open_used;
 	u32 open_last;
 	u32 quiet;
+	u32 deep;
+	u64 xdp_seen;
 	struct nva_tx_stats tx_stats;
 	struct nva_slots slots;
 

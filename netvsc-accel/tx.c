@@ -7,7 +7,8 @@
  * txslots.h.
  *
  * When the ring or the slots run out the queue stops and asks for an interrupt. What was already
- * copied stays in the open section and goes first when there is room again.
+ * copied stays in the open section and goes first when there is room again. When the sections run
+ * out a queue that has many stops as well: see sections_wanted().
  */
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
@@ -23,6 +24,8 @@
 /* Room in the ring that a stopped queue waits for: a few packets of the largest kind. */
 #define RESTART_ROOM		(4 * hva_gpa_size(NVA_TX_RANGES, NVSP_MESSAGE_SIZE))
 #define RESTART_SLOTS		16
+/* Sections under way that keep a host busy while we wait: longer than the longest poll period. */
+#define DEEP_SECTIONS		128
 
 #define HEADERS_A_PAGE		(PAGE_SIZE / NVA_TX_HEADER)
 #define HEADER_MAX		(sizeof(struct rndis_packet) + 4 * sizeof(struct rndis_ppi_u32))
@@ -95,6 +98,7 @@ int nva_tx_create(struct nva_queue *q, u32 channels)
 	q->max_ranges = dev->max_ranges;
 	q->batch_max = dev->batch_max;
 	q->batch_align = dev->batch_align;
+	q->deep = sections >= DEEP_SECTIONS ? sections / 4 : 0;
 	q->open_slot = NULL;
 	q->quiet = 0;
 	nva_tx_copy_max(q);
@@ -343,6 +347,35 @@ static void flush_all(struct nva_queue *q)
 	hva_flush(&q->hc);
 }
 
+/*
+ * Short packets that find no section could go by reference, and would each cost more than a copy
+ * and wait for a host that is slower than we are. So a queue that has many sections under way stops
+ * until a part of them is free again. Where few are, packets by reference keep the host busy. XDP
+ * takes sections as they come free: who sends beside it does not wait for them. Nor does netpoll,
+ * with interrupts off: of a kernel that panics nobody reads what the host completed.
+ *
+ * Returns how many sections a stopped queue waits for.
+ */
+static u32 sections_wanted(struct nva_queue *q)
+{
+	bool xdp = q->xdp_seen != q->tx_stats.xdp_sent;
+
+	q->xdp_seen = q->tx_stats.xdp_sent;
+	return xdp || irqs_disabled() ? 0 : q->deep;
+}
+
+/* Is there something that the next packet might not find? */
+static bool running_out(struct nva_queue *q)
+{
+	u32 want;
+
+	/* the completer's line is looked at only when the own stacks run low */
+	if (likely(q->slots.n_free >= 2 && (q->slots.n_free_sections || q->open_slot || !q->deep)))
+		return false;
+	want = q->open_slot ? 0 : min(sections_wanted(q), 1u);
+	return !nva_slots_room(&q->slots, 2, want);
+}
+
 static bool has_room(struct nva_queue *q)
 {
 	return nva_slots_available(&q->slots) >= RESTART_SLOTS &&
@@ -365,7 +398,8 @@ static void stop(struct nva_queue *q)
 	if (hva_wait_space(&q->hc, RESTART_ROOM)) {
 		if (q->open_slot)
 			napi_schedule(&q->napi);
-		else if (nva_slots_available(&q->slots) >= RESTART_SLOTS && nva_queue_ready(q))
+		else if (nva_slots_room(&q->slots, RESTART_SLOTS, sections_wanted(q)) &&
+			 nva_queue_ready(q))
 			netif_tx_start_queue(q->txq);
 	} else {
 		mod_timer(&q->stall, jiffies + NVA_STALL_PERIOD);
@@ -642,8 +676,7 @@ netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev)
 		q->tx_stats.gso_bytes += gso ? length : 0;
 		u64_stats_update_end(&q->tx_stats.syncp);
 	}
-	/* the completer's line is looked at only when the own stack runs low */
-	if (unlikely(q->slots.n_free < 2 && nva_slots_available(&q->slots) < 2))
+	if (unlikely(running_out(q)))
 		stop(q);
 	return NETDEV_TX_OK;
 
@@ -728,15 +761,18 @@ void nva_tx_resume(struct nva_queue *q)
 	if (nva_queue_ready(q)) {
 		if (q->open_slot)
 			err = flush_open(q, false);
-		if (!err) {
+		if (unlikely(err)) {
+			failed(q, err);
+			if (err == -EAGAIN && hva_wait_space(&q->hc, RESTART_ROOM))
+				napi_schedule(&q->napi);
+		} else if (nva_slots_room(&q->slots, RESTART_SLOTS, sections_wanted(q))) {
 			netif_tx_wake_queue(q->txq);
 			u64_stats_update_begin(&q->tx_stats.syncp);
 			q->tx_stats.wake++;
 			u64_stats_update_end(&q->tx_stats.syncp);
-		} else {
-			failed(q, err);
-			if (err == -EAGAIN && hva_wait_space(&q->hc, RESTART_ROOM))
-				napi_schedule(&q->napi);
+		} else if (!timer_pending(&q->stall)) {
+			/* all that is wanted is under way, and will be completed */
+			mod_timer(&q->stall, jiffies + NVA_STALL_PERIOD);
 		}
 	}
 	__netif_tx_unlock(q->txq);

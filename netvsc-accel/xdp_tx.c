@@ -46,9 +46,11 @@ static void *section_room(struct nva_queue *q, struct outgoing *out, u32 bytes)
 		struct rndis_header *last;
 
 		base = q->send_buf + (size_t)slot->section * q->send_section;
-		last = (void *)(base + out->last);
-		memset(base + out->bytes[out->n - 1], 0, at - out->bytes[out->n - 1]);
-		last->length = cpu_to_le32(at - out->last);
+		if (at != out->bytes[out->n - 1]) {
+			last = (void *)(base + out->last);
+			memset(base + out->bytes[out->n - 1], 0, at - out->bytes[out->n - 1]);
+			last->length = cpu_to_le32(at - out->last);
+		}
 	} else {
 		slot = nva_slots_take(&q->slots);
 		if (unlikely(!slot))
