@@ -57,7 +57,7 @@ measure_bases() {
 # profile_modules: tells the lab what the functions of the modules are called that a packet meets.
 profile_modules() {
 	tell "do profile forget" || fail "profile: $answer"
-	awk '$2 ~ /^[tT]$/ && $4 ~ /^\[(hv_|virtio|pktgen|net_failover|failover|cls_|act_|sch_)/ {
+	awk '$2 ~ /^[tT]$/ && $4 ~ /^\[(hv_|virtio|pktgen|tx_batch|net_failover|failover|cls_|act_|sch_)/ {
 		gsub(/[][]/, "", $4); print $1, $3, $4 }' /proc/kallsyms >/tmp/symbols
 	while read -r symbol; do
 		tell "do profile symbol $symbol" || fail "profile: $answer"
@@ -131,6 +131,7 @@ transmit() {
 transmit_batch() {
 	batch=/sys/module/tx_batch/parameters
 	insert_ours tx_batch "nic=$sink" "size=$(($1 - 4))" "burst=$2" "count=$PACKETS"
+	[ -z "${PROFILE:-}" ] || profile_modules
 	phase_begin "batch-$1-$2"
 	echo 1 >$batch/run || fail "tx_batch does not run"
 	phase_end "batch-$1-$2" "transmit $1 B, bursts of $2, a buffer each" "nic:\"$sink_object\"" \
