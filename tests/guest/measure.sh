@@ -286,6 +286,17 @@ busy_ticks() {
 	awk '$1 == "cpu" { print $2 + $3 + $4 + $7 + $8 }' /proc/stat
 }
 
+# value NIC COUNTER: of the driver's.
+value() {
+	ethtool -S "$1" | awk -v name="$2:" '$1 == name { print $2 }'
+}
+
+# seen OBJECT COUNTER: of the host's.
+seen() {
+	tell "do $1 counters" || fail "counters: $answer"
+	echo "$answer" | tr ' ' '\n' | sed -n "s/^$2=//p"
+}
+
 # settle: until the guest is idle. For seconds after a boot threads of the kernel may take every
 # nanosecond that the traffic leaves, and be counted as its cost.
 settle() {
