@@ -22,7 +22,9 @@ has_seen() {
 
 # sections NIC COUNT
 sections() {
-	run ethtool -G "$1" tx "$2"
+	# ethtool refuses to change nothing
+	[ "$(ethtool -g "$1" | awk '$1 == "TX:" { now = $2 } END { print now }')" = "$2" ] ||
+		run ethtool -G "$1" tx "$2"
 	eventually 15 "carrier of $1" grep -q 1 "/sys/class/net/$1/carrier"
 	echo 10000000 >"/sys/class/net/$1/queues/tx-0/byte_queue_limits/limit_min"
 }
