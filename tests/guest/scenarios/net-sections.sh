@@ -29,10 +29,11 @@ sections() {
 	echo 10000000 >"/sys/class/net/$1/queues/tx-0/byte_queue_limits/limit_min"
 }
 
-# flood NIC OBJECT: all packets get to the host, with nobody else to start the queue.
+# flood NIC OBJECT [COMMAND]: all packets get to the host; the command is run just before.
 flood() {
 	before=$(seen "$2" tx_packets)
 	insert_ours tx_batch "nic=$1" size=60 burst=16 "count=$PACKETS"
+	${3:-:}
 	echo 1 >/sys/module/tx_batch/parameters/run || fail "tx_batch does not run"
 	at_least "packets that tx_batch sent" "$PACKETS" "$(cat /sys/module/tx_batch/parameters/sent)"
 	eventually 2 "all packets at the host" has_seen "$2" tx_packets $((before + PACKETS))
@@ -79,12 +80,11 @@ same "packets that netpoll sent" 400 "$(cat /sys/module/tx_batch/parameters/sent
 same "times that netpoll had to wait" 0 "$(cat /sys/module/tx_batch/parameters/busy)"
 run rmmod tx_batch
 
-# The socket sends for as long as the queue's packets need several times over. Who waited for sections
-# would send one by reference, and the rest when the socket is done.
-waiter xdp txonly "$many" 0 $((8 * PACKETS)) 60 measure || fail "xdp: $(tail -n 1 /tmp/waiter.err)"
-begin_now
+# The socket sends for longer than the queue's packets need. Who waited for sections would send one by
+# reference, and the rest when the socket is done.
+waiter xdp txonly "$many" 0 $((20 * PACKETS)) 60 measure || fail "xdp: $(tail -n 1 /tmp/waiter.err)"
 was "$many"
-flood "$many" net0
+flood "$many" net0 begin_now
 result beside_direct "$(direct "$many")"
 at_least "packets by reference, beside a socket" 20 "$(direct "$many")"
 waiter_done
