@@ -164,7 +164,10 @@ struct nva_cut {
  * @vf: packets go over this VF, or NULL; tx lock
  * @open_used: bytes of that section in use; tx lock
  * @open_last: where the last message in it starts; tx lock
+ * @open_at: start of that section; tx lock
  * @quiet: packets taken since the host was last told; tx lock
+ * @deep: free sections that a stopped queue waits for, 0 where there are few in all; session
+ * @xdp_seen: frames of XDP when sections last ran out; tx lock
  * @slots: packets under way, see txslots.h
  * @tx_stats: counters, written under the tx lock
  * @poll: keeps the interrupt masked under load, see hv_vmbus_poll.h
@@ -217,9 +220,12 @@ struct nva_queue {
 	/* transmit, under the tx lock; @slots ends with a line of the completer's own */
 	struct nva_slot *open_slot ____cacheline_aligned_in_smp;
 	struct net_device *vf;
+	u8 *open_at;
 	u32 open_used;
 	u32 open_last;
 	u32 quiet;
+	u32 deep;
+	u64 xdp_seen;
 	struct nva_tx_stats tx_stats;
 	struct nva_slots slots;
 

@@ -121,6 +121,27 @@ struct rndis_packet {
 	__le32 reserved;
 } __packed;
 
+/*
+ * Writes the header of a packet of @length bytes behind @ppi_length bytes of per-packet
+ * information. Member by member: of an initializer gcc makes a loop that clears all of it first.
+ */
+static inline void rndis_put_packet(struct rndis_packet *message, u32 ppi_length, u32 length)
+{
+	const u32 fixed = sizeof(*message) - sizeof(message->hdr);
+
+	message->hdr.type = cpu_to_le32(RNDIS_PACKET);
+	message->hdr.length = cpu_to_le32(sizeof(*message) + ppi_length + length);
+	message->data_offset = cpu_to_le32(fixed + ppi_length);
+	message->data_length = cpu_to_le32(length);
+	message->oob_offset = 0;
+	message->oob_length = 0;
+	message->oob_count = 0;
+	message->ppi_offset = cpu_to_le32(ppi_length ? fixed : 0);
+	message->ppi_length = cpu_to_le32(ppi_length);
+	message->vc_handle = 0;
+	message->reserved = 0;
+}
+
 /* Per-packet information: a chain of these, each followed by its value at @value_offset. */
 struct rndis_ppi {
 	__le32 size;

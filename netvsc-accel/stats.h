@@ -17,7 +17,7 @@ struct rtnl_link_stats64;
 /**
  * struct nva_tx_stats - transmit counters of a queue, written under its tx lock
  * @syncp: guards the 64-bit values on 32-bit machines
- * @packets: handed to the host or to an open section
+ * @packets: handed to the host
  * @bytes: of these
  * @copied: packets copied into a send section
  * @direct: packets sent by reference to their pages

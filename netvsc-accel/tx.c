@@ -7,12 +7,12 @@
  * txslots.h.
  *
  * When the ring or the slots run out the queue stops and asks for an interrupt. What was already
- * copied stays in the open section and goes first when there is room again.
+ * copied stays in the open section and goes first when there is room again. When the sections run
+ * out a queue that has many stops as well: see sections_wanted().
  */
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
-#include <linux/netpoll.h>
 #include <linux/skbuff.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
@@ -24,6 +24,8 @@
 /* Room in the ring that a stopped queue waits for: a few packets of the largest kind. */
 #define RESTART_ROOM		(4 * hva_gpa_size(NVA_TX_RANGES, NVSP_MESSAGE_SIZE))
 #define RESTART_SLOTS		16
+/* Sections under way that keep a host busy while we wait: longer than the longest poll period. */
+#define DEEP_SECTIONS		128
 
 #define HEADERS_A_PAGE		(PAGE_SIZE / NVA_TX_HEADER)
 #define HEADER_MAX		(sizeof(struct rndis_packet) + 4 * sizeof(struct rndis_ppi_u32))
@@ -37,12 +39,15 @@ struct tx_plan {
 	u32 csum;
 	u32 hash;
 	u32 vlan;
-	bool has_lso;
-	bool has_csum;
-	bool has_hash;
-	bool has_vlan;
+	/* which of these there are: HAS_* */
+	u32 has;
 	u32 header;
 };
+
+#define HAS_LSO		BIT(0)
+#define HAS_CSUM	BIT(1)
+#define HAS_HASH	BIT(2)
+#define HAS_VLAN	BIT(3)
 
 /*
  * Where the header of a packet sent by reference goes, or NULL. Slots given back last are taken
@@ -93,6 +98,7 @@ int nva_tx_create(struct nva_queue *q, u32 channels)
 	q->max_ranges = dev->max_ranges;
 	q->batch_max = dev->batch_max;
 	q->batch_align = dev->batch_align;
+	q->deep = sections >= DEEP_SECTIONS ? sections / 4 : 0;
 	q->open_slot = NULL;
 	q->quiet = 0;
 	nva_tx_copy_max(q);
@@ -175,7 +181,7 @@ static int plan_lso(struct sk_buff *skb, struct tx_plan *plan)
 		plan->lso |= RNDIS_LSO_IPV6;
 		tcp_v6_gso_csum_prep(skb);
 	}
-	plan->has_lso = true;
+	plan->has |= HAS_LSO;
 	return 0;
 }
 
@@ -220,41 +226,35 @@ static int plan_csum(const struct nva_device *dev, struct sk_buff *skb, struct t
 	}
 	l4 = skb_checksum_start_offset(skb);
 	plan->csum |= (ip6 ? RNDIS_TXCSUM_IPV6 : RNDIS_TXCSUM_IPV4) | l4 << RNDIS_TXCSUM_L4_SHIFT;
-	plan->has_csum = true;
+	plan->has |= HAS_CSUM;
 	return 0;
 }
 
 static int make_plan(const struct nva_device *dev, struct sk_buff *skb, struct tx_plan *plan)
 {
-	u32 n = 0;
 	int err = 0;
 
-	plan->has_lso = false;
-	plan->has_csum = false;
-	plan->has_hash = false;
-	plan->has_vlan = false;
+	plan->has = 0;
 	if (skb_is_gso(skb))
 		err = plan_lso(skb, plan);
 	else if (skb->ip_summed == CHECKSUM_PARTIAL)
 		err = plan_csum(dev, skb, plan);
 	if (unlikely(err))
 		return err;
-	n += plan->has_lso + plan->has_csum;
 	if (skb_vlan_tag_present(skb)) {
 		u16 tci = skb_vlan_tag_get(skb);
 
 		plan->vlan = (tci & VLAN_PRIO_MASK) >> VLAN_PRIO_SHIFT |
 			     (tci & VLAN_CFI_MASK ? RNDIS_VLAN_CFI : 0) |
 			     (tci & VLAN_VID_MASK) << RNDIS_VLAN_ID_SHIFT;
-		plan->has_vlan = true;
-		n++;
+		plan->has |= HAS_VLAN;
 	}
 	plan->hash = skb_get_hash_raw(skb);
-	if (plan->hash && dev->n_live > 1) {
-		plan->has_hash = true;
-		n++;
-	}
-	plan->header = sizeof(struct rndis_packet) + n * sizeof(struct rndis_ppi_u32);
+	if (plan->hash && dev->n_live > 1)
+		plan->has |= HAS_HASH;
+	plan->header = sizeof(struct rndis_packet);
+	if (plan->has)
+		plan->header += hweight32(plan->has) * sizeof(struct rndis_ppi_u32);
 	return 0;
 }
 
@@ -267,53 +267,49 @@ static struct rndis_ppi_u32 *put_ppi(struct rndis_ppi_u32 *at, u32 type, u32 val
 	return at + 1;
 }
 
+static noinline void put_ppis(void *at, const struct tx_plan *plan)
+{
+	struct rndis_ppi_u32 *ppi = at;
+
+	if (plan->has & HAS_VLAN)
+		ppi = put_ppi(ppi, RNDIS_PPI_VLAN, plan->vlan);
+	if (plan->has & HAS_LSO)
+		ppi = put_ppi(ppi, RNDIS_PPI_LSO, plan->lso);
+	if (plan->has & HAS_CSUM)
+		ppi = put_ppi(ppi, RNDIS_PPI_CSUM, plan->csum);
+	if (plan->has & HAS_HASH)
+		put_ppi(ppi, RNDIS_PPI_HASH, plan->hash);
+}
+
 /* Writes the RNDIS header of a packet of @length bytes; plan->header bytes. */
 static void put_header(void *at, const struct tx_plan *plan, u32 length)
 {
-	const u32 fixed = sizeof(struct rndis_packet) - sizeof(struct rndis_header);
-	u32 ppi_length = plan->header - sizeof(struct rndis_packet);
-	struct rndis_packet *message = at;
-	struct rndis_ppi_u32 *ppi = at + sizeof(*message);
-
-	*message = (struct rndis_packet) {
-		.hdr = {
-			.type = cpu_to_le32(RNDIS_PACKET),
-			.length = cpu_to_le32(plan->header + length),
-		},
-		.data_offset = cpu_to_le32(fixed + ppi_length),
-		.data_length = cpu_to_le32(length),
-		.ppi_offset = cpu_to_le32(ppi_length ? fixed : 0),
-		.ppi_length = cpu_to_le32(ppi_length),
-	};
-	if (plan->has_vlan)
-		ppi = put_ppi(ppi, RNDIS_PPI_VLAN, plan->vlan);
-	if (plan->has_lso)
-		ppi = put_ppi(ppi, RNDIS_PPI_LSO, plan->lso);
-	if (plan->has_csum)
-		ppi = put_ppi(ppi, RNDIS_PPI_CSUM, plan->csum);
-	if (plan->has_hash)
-		put_ppi(ppi, RNDIS_PPI_HASH, plan->hash);
+	rndis_put_packet(at, plan->header - sizeof(struct rndis_packet), length);
+	if (plan->has)
+		put_ppis(at + sizeof(struct rndis_packet), plan);
 }
 
 static void put_message(union nvsp_message *message, u32 section, u32 bytes)
 {
-	*message = (union nvsp_message) {
-		.rndis = {
-			.type = cpu_to_le32(NVSP_SEND_RNDIS),
-			.channel = cpu_to_le32(NVSP_CHANNEL_DATA),
-			.section = cpu_to_le32(section),
-			.section_bytes = cpu_to_le32(bytes),
-		},
-	};
+	memset(message, 0, sizeof(*message));
+	message->rndis.type = cpu_to_le32(NVSP_SEND_RNDIS);
+	message->rndis.channel = cpu_to_le32(NVSP_CHANNEL_DATA);
+	message->rndis.section = cpu_to_le32(section);
+	message->rndis.section_bytes = cpu_to_le32(bytes);
 }
 
-/* Sends the open section. On error it stays open. */
+/*
+ * Sends the open section; BQL and the counters learn of its packets together. On error it stays
+ * open.
+ */
 static int flush_open(struct nva_queue *q, bool more)
 {
 	struct nva_slot *slot = q->open_slot;
-	union nvsp_message message;
+	union nvsp_message message __uninitialized;
+	struct hva_batch batch __uninitialized;
 	u32 packets = slot->packets;
-	struct hva_batch batch;
+	u32 bytes = slot->bytes;
+	bool ring = !more;
 	u64 id;
 	int err;
 
@@ -323,13 +319,19 @@ static int flush_open(struct nva_queue *q, bool more)
 	err = hva_batch_inband(&batch, &message, sizeof(message), id,
 			       VMBUS_DATA_PACKET_FLAG_COMPLETION_REQUESTED);
 	if (likely(!err)) {
+		ring = __netdev_tx_sent_queue(q->txq, bytes, more);
 		/* from here on the completion may come */
 		nva_slots_arm(slot, id);
 		q->open_slot = NULL;
 	}
-	hva_batch_end(&batch, more);
+	hva_batch_end(&batch, !ring);
+	if (ring)
+		q->quiet = 0;
 	if (likely(!err)) {
 		u64_stats_update_begin(&q->tx_stats.syncp);
+		q->tx_stats.packets += packets;
+		q->tx_stats.bytes += bytes;
+		q->tx_stats.copied += packets;
 		q->tx_stats.messages++;
 		u64_stats_update_end(&q->tx_stats.syncp);
 		hva_poll_sent(&q->poll, packets);
@@ -343,6 +345,35 @@ static void flush_all(struct nva_queue *q)
 	if (q->open_slot)
 		flush_open(q, false);
 	hva_flush(&q->hc);
+}
+
+/*
+ * Short packets that find no section could go by reference, and would each cost more than a copy
+ * and wait for a host that is slower than we are. So a queue that has many sections under way stops
+ * until a part of them is free again. Where few are, packets by reference keep the host busy. XDP
+ * takes sections as they come free: who sends beside it does not wait for them. Nor does netpoll,
+ * with interrupts off: of a kernel that panics nobody reads what the host completed.
+ *
+ * Returns how many sections a stopped queue waits for.
+ */
+static u32 sections_wanted(struct nva_queue *q)
+{
+	bool xdp = q->xdp_seen != q->tx_stats.xdp_sent;
+
+	q->xdp_seen = q->tx_stats.xdp_sent;
+	return xdp || irqs_disabled() ? 0 : q->deep;
+}
+
+/* Is there something that the next packet might not find? */
+static bool running_out(struct nva_queue *q)
+{
+	u32 want;
+
+	/* the completer's line is looked at only when the own stacks run low */
+	if (likely(q->slots.n_free >= 2 && (q->slots.n_free_sections || q->open_slot || !q->deep)))
+		return false;
+	want = q->open_slot ? 0 : min(sections_wanted(q), 1u);
+	return !nva_slots_room(&q->slots, 2, want);
 }
 
 static bool has_room(struct nva_queue *q)
@@ -367,7 +398,8 @@ static void stop(struct nva_queue *q)
 	if (hva_wait_space(&q->hc, RESTART_ROOM)) {
 		if (q->open_slot)
 			napi_schedule(&q->napi);
-		else if (nva_slots_available(&q->slots) >= RESTART_SLOTS && nva_queue_ready(q))
+		else if (nva_slots_room(&q->slots, RESTART_SLOTS, sections_wanted(q)) &&
+			 nva_queue_ready(q))
 			netif_tx_start_queue(q->txq);
 	} else {
 		mod_timer(&q->stall, jiffies + NVA_STALL_PERIOD);
@@ -397,78 +429,86 @@ static void copy_packet(u8 *to, const struct sk_buff *skb)
 	}
 }
 
-/*
- * Under load a host that was just told of packets need not be told of each: nva_tx_release() sends
- * what is left when the load ends. Not for netpoll: of a kernel that panics nobody sends it.
- */
+/* Under load a host that was just told of packets need not be told of each; see send_copied(). */
 static bool held_back(const struct nva_queue *q)
 {
-	return q->quiet + 1 < min(hva_poll_burst(&q->poll), READ_ONCE(q->dev->tx_frames)) &&
-	       !netpoll_tx_running(q->ndev);
+	return q->quiet + 1 < min(hva_poll_burst(&q->poll), READ_ONCE(q->dev->tx_frames));
 }
 
-/*
- * Frees a packet that was copied. The stack calls with bottom halves off, and then the buffer is
- * kept at hand for the next packet that this CPU receives; netpoll calls with interrupts off.
- */
-static void free_copied(struct sk_buff *skb)
+/* A section for packets to come. Returns 0 or why there is none. */
+static int open_section(struct nva_queue *q)
 {
-	napi_consume_skb(skb, !irqs_disabled());
+	struct nva_slot *slot = nva_slots_take(&q->slots);
+
+	if (unlikely(!slot))
+		return -EAGAIN;
+	if (unlikely(!nva_slots_take_section(&q->slots, slot))) {
+		nva_slots_put(&q->slots, slot);
+		return -ENOSPC;
+	}
+	q->open_slot = slot;
+	q->open_used = 0;
+	q->open_at = q->send_buf + (size_t)slot->section * q->send_section;
+	return 0;
+}
+
+/* Stretches the last message of the open section to where the next one starts. */
+static noinline void pad_open(struct nva_queue *q, u32 to)
+{
+	struct rndis_header *last = (void *)(q->open_at + q->open_last);
+
+	memset(q->open_at + q->open_used, 0, to - q->open_used);
+	last->length = cpu_to_le32(to - q->open_last);
 }
 
 /*
  * Copies a packet into the open section. Returns 0, -ENOSPC when no section is free, else why the
  * queue is stuck.
+ *
+ * netpoll calls with interrupts off. Of a kernel that panics nobody sends what is held back, as
+ * nva_tx_release() else does when the load ends; and packets are not freed there. The stack calls
+ * with bottom halves off, and then a buffer is kept at hand for the next packet that this CPU
+ * receives.
  */
 static int send_copied(struct nva_queue *q, struct sk_buff *skb, const struct tx_plan *plan)
 {
 	u32 message = plan->header + skb->len, length = skb->len, at = 0;
-	struct nva_slot *slot = q->open_slot;
-	bool flush;
-	u8 *base;
+	bool netpoll = irqs_disabled(), more;
+	struct nva_slot *slot;
 	int err;
 
-	if (slot) {
+	if (q->open_slot) {
 		at = ALIGN(q->open_used, q->batch_align);
 		if (at + message > q->send_section) {
 			err = flush_open(q, true);
-			if (err)
+			if (unlikely(err))
 				return err;
-			slot = NULL;
-			at = 0;
+		} else if (at != q->open_used) {
+			pad_open(q, at);
 		}
 	}
-	if (!slot) {
-		slot = nva_slots_take(&q->slots);
-		if (unlikely(!slot))
-			return -EAGAIN;
-		if (unlikely(!nva_slots_take_section(&q->slots, slot))) {
-			nva_slots_put(&q->slots, slot);
-			return -ENOSPC;
-		}
+	if (!q->open_slot) {
+		err = open_section(q);
+		if (unlikely(err))
+			return err;
+		at = 0;
 	}
-	base = q->send_buf + (size_t)slot->section * q->send_section;
-	if (at) {
-		/* the one before reaches up to this one */
-		struct rndis_header *last = (void *)(base + q->open_last);
-
-		memset(base + q->open_used, 0, at - q->open_used);
-		last->length = cpu_to_le32(at - q->open_last);
-	}
-	put_header(base + at, plan, length);
-	copy_packet(base + at + plan->header, skb);
-	q->open_slot = slot;
+	put_header(q->open_at + at, plan, length);
+	copy_packet(q->open_at + at + plan->header, skb);
 	q->open_last = at;
 	q->open_used = at + message;
+	slot = q->open_slot;
 	slot->packets++;
 	slot->bytes += length;
 
-	skb_tx_timestamp(skb);
-	free_copied(skb);
-	flush = __netdev_tx_sent_queue(q->txq, length, netdev_xmit_more() || held_back(q));
-	q->quiet = flush ? 0 : q->quiet + 1;
-	if (flush || slot->packets >= q->batch_max) {
-		err = flush_open(q, !flush);
+	/* without flags there is nothing to do: we have no PHY, which would be asked in any case */
+	if (unlikely(skb_shinfo(skb)->tx_flags))
+		skb_tx_timestamp(skb);
+	napi_consume_skb(skb, !netpoll);
+	more = netdev_xmit_more() || (held_back(q) && !netpoll);
+	q->quiet++;
+	if (!more || slot->packets >= q->batch_max) {
+		err = flush_open(q, more);
 		if (unlikely(err)) {
 			/* taken, and kept; the queue waits for its turn */
 			failed(q, err);
@@ -520,13 +560,13 @@ static u32 add_skb(const struct sk_buff *skb, struct hv_page_buffer *pages, u32 
  */
 static int send_direct(struct nva_queue *q, struct sk_buff *skb, const struct tx_plan *plan)
 {
-	struct hv_page_buffer pages[NVA_TX_RANGES];
-	union nvsp_message message;
-	struct hva_batch batch;
+	struct hv_page_buffer pages[NVA_TX_RANGES] __uninitialized;
+	union nvsp_message message __uninitialized;
+	struct hva_batch batch __uninitialized;
+	u32 length = skb->len, n;
 	struct nva_slot *slot;
 	bool flush = true;
 	u8 *header;
-	u32 n;
 	int err;
 	u64 id;
 
@@ -556,18 +596,19 @@ static int send_direct(struct nva_queue *q, struct sk_buff *skb, const struct tx
 			return -ENOMEM;
 		}
 	}
-	put_header(header, plan, skb->len);
+	put_header(header, plan, length);
 	put_message(&message, NVSP_SECTION_NONE, 0);
 	slot->skb = skb;
-	slot->bytes = skb->len;
+	slot->bytes = length;
 	slot->packets = 1;
 	id = nva_slots_next_id(&q->slots, slot);
 
-	skb_tx_timestamp(skb);
+	if (unlikely(skb_shinfo(skb)->tx_flags))
+		skb_tx_timestamp(skb);
 	hva_batch_begin(&batch, &q->hc);
 	err = hva_batch_gpa(&batch, pages, n, &message, sizeof(message), id);
 	if (likely(!err)) {
-		flush = __netdev_tx_sent_queue(q->txq, skb->len, netdev_xmit_more());
+		flush = __netdev_tx_sent_queue(q->txq, length, netdev_xmit_more());
 		/* from here on the packet may be completed and freed */
 		nva_slots_arm(slot, id);
 	}
@@ -577,6 +618,12 @@ static int send_direct(struct nva_queue *q, struct sk_buff *skb, const struct tx
 		return err;
 	}
 	q->quiet = 0;
+	u64_stats_update_begin(&q->tx_stats.syncp);
+	q->tx_stats.packets++;
+	q->tx_stats.bytes += length;
+	q->tx_stats.direct++;
+	q->tx_stats.messages++;
+	u64_stats_update_end(&q->tx_stats.syncp);
 	hva_poll_sent(&q->poll, 1);
 	return 0;
 }
@@ -595,8 +642,8 @@ netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev)
 	struct nva_device *dev = netdev_priv(ndev);
 	struct nva_queue *q = dev->queue[skb_get_queue_mapping(skb)];
 	u32 length = skb->len;
-	bool gso = skb_is_gso(skb), copied, spilled = false;
-	struct tx_plan plan;
+	bool gso = skb_is_gso(skb), direct;
+	struct tx_plan plan __uninitialized;
 	int err;
 
 	if (q->vf && nva_vf_xmit(q, skb))
@@ -607,34 +654,29 @@ netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev)
 	if (unlikely(err))
 		goto drop;
 	/* checksum help and header copies leave it alone, but be safe against padding */
-	copied = plan.header + length <= READ_ONCE(q->copy_max);
-	err = -ENOSPC;
-	if (copied) {
+	direct = plan.header + length > READ_ONCE(q->copy_max);
+	if (!direct) {
 		err = send_copied(q, skb, &plan);
-		spilled = err == -ENOSPC;
+		if (unlikely(err == -ENOSPC)) {
+			u64_stats_update_begin(&q->tx_stats.syncp);
+			q->tx_stats.no_section++;
+			u64_stats_update_end(&q->tx_stats.syncp);
+			direct = true;
+		}
 	}
-	if (err == -ENOSPC) {
-		copied = false;
+	if (direct)
 		err = send_direct(q, skb, &plan);
-	}
 	if (unlikely(err))
 		goto stuck;
 
-	u64_stats_update_begin(&q->tx_stats.syncp);
-	q->tx_stats.packets++;
-	q->tx_stats.bytes += length;
-	q->tx_stats.copied += copied;
-	q->tx_stats.direct += !copied;
-	q->tx_stats.messages += !copied;
-	q->tx_stats.no_section += spilled;
-	q->tx_stats.csum += plan.has_csum;
-	if (gso) {
-		q->tx_stats.gso_packets++;
-		q->tx_stats.gso_bytes += length;
+	if (plan.has & (HAS_CSUM | HAS_LSO)) {
+		u64_stats_update_begin(&q->tx_stats.syncp);
+		q->tx_stats.csum += !!(plan.has & HAS_CSUM);
+		q->tx_stats.gso_packets += gso;
+		q->tx_stats.gso_bytes += gso ? length : 0;
+		u64_stats_update_end(&q->tx_stats.syncp);
 	}
-	u64_stats_update_end(&q->tx_stats.syncp);
-	/* the completer's line is looked at only when the own stack runs low */
-	if (unlikely(q->slots.n_free < 2 && nva_slots_available(&q->slots) < 2))
+	if (unlikely(running_out(q)))
 		stop(q);
 	return NETDEV_TX_OK;
 
@@ -719,15 +761,18 @@ void nva_tx_resume(struct nva_queue *q)
 	if (nva_queue_ready(q)) {
 		if (q->open_slot)
 			err = flush_open(q, false);
-		if (!err) {
+		if (unlikely(err)) {
+			failed(q, err);
+			if (err == -EAGAIN && hva_wait_space(&q->hc, RESTART_ROOM))
+				napi_schedule(&q->napi);
+		} else if (nva_slots_room(&q->slots, RESTART_SLOTS, sections_wanted(q))) {
 			netif_tx_wake_queue(q->txq);
 			u64_stats_update_begin(&q->tx_stats.syncp);
 			q->tx_stats.wake++;
 			u64_stats_update_end(&q->tx_stats.syncp);
-		} else {
-			failed(q, err);
-			if (err == -EAGAIN && hva_wait_space(&q->hc, RESTART_ROOM))
-				napi_schedule(&q->napi);
+		} else if (!timer_pending(&q->stall)) {
+			/* all that is wanted is under way, and will be completed */
+			mod_timer(&q->stall, jiffies + NVA_STALL_PERIOD);
 		}
 	}
 	__netif_tx_unlock(q->txq);

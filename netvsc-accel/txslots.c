@@ -131,6 +131,22 @@ bool nva_slots_take_section(struct nva_slots *s, struct nva_slot *slot)
 }
 
 /**
+ * nva_slots_room() - could so many slots and sections be taken?
+ * @s: slots
+ * @slots: this many slots
+ * @sections: and this many sections
+ *
+ * Context: producer.
+ * Return: true when they are free, what the completer returned included.
+ */
+bool nva_slots_room(struct nva_slots *s, u32 slots, u32 sections)
+{
+	if (s->n_free < slots || s->n_free_sections < sections)
+		nva_slots_reclaim(s);
+	return s->n_free >= slots && s->n_free_sections >= sections;
+}
+
+/**
  * nva_slots_put() - give back a slot that was not armed, and its section
  * @s: slots
  * @slot: taken slot

@@ -79,6 +79,7 @@ void nva_slots_free(struct nva_slots *s);
 void nva_slots_reclaim(struct nva_slots *s);
 struct nva_slot *nva_slots_take(struct nva_slots *s);
 bool nva_slots_take_section(struct nva_slots *s, struct nva_slot *slot);
+bool nva_slots_room(struct nva_slots *s, u32 slots, u32 sections);
 void nva_slots_put(struct nva_slots *s, struct nva_slot *slot);
 u64 nva_slots_next_id(struct nva_slots *s, const struct nva_slot *slot);
 void nva_slots_arm(struct nva_slot *slot, u64 id);

@@ -19,19 +19,6 @@
 /* A frame in a slot where the completer looks for a packet buffer. */
 #define TAG_FRAME		1ul
 
-static void put_header(void *at, u32 length)
-{
-	*(struct rndis_packet *)at = (struct rndis_packet) {
-		.hdr = {
-			.type = cpu_to_le32(RNDIS_PACKET),
-			.length = cpu_to_le32(sizeof(struct rndis_packet) + length),
-		},
-		.data_offset = cpu_to_le32(sizeof(struct rndis_packet) -
-					   sizeof(struct rndis_header)),
-		.data_length = cpu_to_le32(length),
-	};
-}
-
 /*
  * Room for a message of @bytes in the open section, with the message before it stretched up to
  * here; NULL when it takes no more. Needs no lock: nobody else knows the section.
@@ -48,10 +35,11 @@ static inline void *section_more(struct nva_queue *q, struct nva_outgoing *out, 
 		return NULL;
 	}
 	base = q->send_buf + (size_t)slot->section * q->send_section;
-	last = (void *)(base + out->last);
-	if (at > used)
+	if (at > used) {
+		last = (void *)(base + out->last);
 		memset(base + used, 0, at - used);
-	last->length = cpu_to_le32(at - out->last);
+		last->length = cpu_to_le32(at - out->last);
+	}
 	slot->packets++;
 	out->last = at;
 	out->bytes[out->n - 1] = at + bytes;
@@ -125,7 +113,7 @@ static int add_frame(struct nva_queue *q, struct nva_outgoing *out, struct xdp_f
 	if (message <= READ_ONCE(q->copy_max) || (!direct && message <= q->send_section))
 		at = section_room(q, out, message);
 	if (likely(at)) {
-		put_header(at, length);
+		rndis_put_packet(at, 0, length);
 		copy_frame(at + sizeof(struct rndis_packet), frame);
 		return 1;
 	}
@@ -133,7 +121,7 @@ static int add_frame(struct nva_queue *q, struct nva_outgoing *out, struct xdp_f
 	slot = direct ? nva_slots_take(&q->slots) : NULL;
 	if (!slot)
 		return -ENOSPC;
-	put_header(frame->data - sizeof(struct rndis_packet), length);
+	rndis_put_packet((void *)frame->data - sizeof(struct rndis_packet), 0, length);
 	slot->skb = (struct sk_buff *)((unsigned long)frame | TAG_FRAME);
 	out->slot[out->n++] = slot;
 	out->open = false;
@@ -190,7 +178,7 @@ static int write_one(struct nva_queue *q, struct hva_batch *batch, struct nva_sl
 			.section = cpu_to_le32(NVSP_SECTION_NONE),
 		},
 	};
-	struct hv_page_buffer pages[NVA_TX_RANGES];
+	struct hv_page_buffer pages[NVA_TX_RANGES] __uninitialized;
 	u64 id = nva_slots_next_id(&q->slots, slot);
 	int err;
 
@@ -217,7 +205,7 @@ static int write_one(struct nva_queue *q, struct hva_batch *batch, struct nva_sl
 /* Writes what was prepared. Returns how many frames were lost because the ring was full. */
 static u32 write_all(struct nva_queue *q, struct nva_outgoing *out, bool more, u32 *messages)
 {
-	struct hva_batch batch;
+	struct hva_batch batch __uninitialized;
 	u32 i, lost = 0;
 
 	hva_batch_begin(&batch, &q->hc);
@@ -278,7 +266,7 @@ bool nva_xdp_copy_back(struct nva_queue *q, const void *frame, u32 length)
 		if (unlikely(!at))
 			return false;
 	}
-	put_header(at, length);
+	rndis_put_packet(at, 0, length);
 	memcpy(at + sizeof(struct rndis_packet), frame, length);
 	q->xdp.back_packets++;
 	q->xdp.back_bytes += length;
@@ -333,8 +321,8 @@ void nva_xdp_send_back(struct nva_queue *q)
 u32 nva_xdp_send(struct nva_queue *q, struct xdp_frame **frames, u32 n, bool more)
 {
 	u32 taken = 0, bytes = 0, copied = 0, n_done = 0, messages = 0, lost = 0, i;
-	struct xdp_frame *done[NVA_XDP_BULK];
-	struct nva_outgoing out;
+	struct xdp_frame *done[NVA_XDP_BULK] __uninitialized;
+	struct nva_outgoing out __uninitialized;
 
 	out.n = 0;
 	out.open = false;
@@ -391,7 +379,7 @@ u32 nva_xdp_send(struct nva_queue *q, struct xdp_frame **frames, u32 n, bool mor
 u32 nva_xdp_send_umem(struct nva_queue *q, struct xsk_buff_pool *pool, u32 *room)
 {
 	u32 n = 0, bytes = 0, messages = 0, lost = 0, i;
-	struct nva_outgoing out;
+	struct nva_outgoing out __uninitialized;
 
 	out.n = 0;
 	out.open = false;
@@ -417,7 +405,7 @@ u32 nva_xdp_send_umem(struct nva_queue *q, struct xsk_buff_pool *pool, u32 *room
 			lost++;
 			continue;
 		}
-		put_header(at, desc->len);
+		rndis_put_packet(at, 0, desc->len);
 		memcpy(at + sizeof(struct rndis_packet), xsk_buff_raw_get_data(pool, desc->addr),
 		       desc->len);
 		bytes += desc->len;

@@ -57,7 +57,7 @@ measure_bases() {
 # profile_modules: tells the lab what the functions of the modules are called that a packet meets.
 profile_modules() {
 	tell "do profile forget" || fail "profile: $answer"
-	awk '$2 ~ /^[tT]$/ && $4 ~ /^\[(hv_|virtio|pktgen|net_failover|failover|cls_|act_|sch_)/ {
+	awk '$2 ~ /^[tT]$/ && $4 ~ /^\[(hv_|virtio|pktgen|tx_batch|net_failover|failover|cls_|act_|sch_)/ {
 		gsub(/[][]/, "", $4); print $1, $3, $4 }' /proc/kallsyms >/tmp/symbols
 	while read -r symbol; do
 		tell "do profile symbol $symbol" || fail "profile: $answer"
@@ -131,6 +131,7 @@ transmit() {
 transmit_batch() {
 	batch=/sys/module/tx_batch/parameters
 	insert_ours tx_batch "nic=$sink" "size=$(($1 - 4))" "burst=$2" "count=$PACKETS"
+	[ -z "${PROFILE:-}" ] || profile_modules
 	phase_begin "batch-$1-$2"
 	echo 1 >$batch/run || fail "tx_batch does not run"
 	phase_end "batch-$1-$2" "transmit $1 B, bursts of $2, a buffer each" "nic:\"$sink_object\"" \
@@ -283,6 +284,17 @@ transmit_xsk() {
 # busy_ticks: what all processors together have not been idle so far.
 busy_ticks() {
 	awk '$1 == "cpu" { print $2 + $3 + $4 + $7 + $8 }' /proc/stat
+}
+
+# value NIC COUNTER: of the driver's.
+value() {
+	ethtool -S "$1" | awk -v name="$2:" '$1 == name { print $2 }'
+}
+
+# seen OBJECT COUNTER: of the host's.
+seen() {
+	tell "do $1 counters" || fail "counters: $answer"
+	echo "$answer" | tr ' ' '\n' | sed -n "s/^$2=//p"
 }
 
 # settle: until the guest is idle. For seconds after a boot threads of the kernel may take every

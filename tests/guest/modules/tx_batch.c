@@ -11,7 +11,8 @@
  *
  * The write returns when all were handed over; `sent` says how many. A queue that is stopped, by
  * the driver or by its byte limit, is left alone, as the stack does, and looked at again after a
- * sleep: a host that is slower than the driver costs no guest time. `busy` counts the sleeps.
+ * sleep: a host that is slower than the driver costs no guest time. `busy` counts the sleeps. With
+ * netpoll=1 a burst is sent with interrupts off and each packet of it alone, as netpoll does.
  */
 #include <linux/delay.h>
 #include <linux/etherdevice.h>
@@ -34,6 +35,8 @@ static unsigned int burst = 16;
 module_param(burst, uint, 0444);
 static unsigned int count = 1;
 module_param(count, uint, 0444);
+static bool netpoll;
+module_param(netpoll, bool, 0444);
 static unsigned int sent;
 module_param(sent, uint, 0444);
 static unsigned int busy;
@@ -105,7 +108,7 @@ static unsigned int hand_over(struct net_device *dev, struct netdev_queue *txq, 
 		if (netif_xmit_frozen_or_stopped(txq) || refcount_read(&skb->users) != 1)
 			break;
 		skb_get(skb);
-		if (!dev_xmit_complete(netdev_start_xmit(skb, dev, txq, i + 1 < n))) {
+		if (!dev_xmit_complete(netdev_start_xmit(skb, dev, txq, i + 1 < n && !netpoll))) {
 			refcount_dec(&skb->users);
 			break;
 		}
@@ -121,9 +124,13 @@ static void send_all(struct net_device *dev)
 		unsigned int taken;
 
 		local_bh_disable();
+		if (netpoll)
+			local_irq_disable();
 		__netif_tx_lock(txq, smp_processor_id());
 		taken = hand_over(dev, txq, sent, count - sent);
 		__netif_tx_unlock(txq);
+		if (netpoll)
+			local_irq_enable();
 		local_bh_enable();
 		sent += taken;
 		if (taken) {

@@ -16,16 +16,6 @@
 [ "$DRIVER" = hv_netvsc_accel ] || skip "the settings and counters are those of hv_netvsc_accel"
 [ -n "$COUNTED" ] || skip "how dense packets are is known in counted mode only"
 
-value() {
-	ethtool -S "$1" | awk -v name="$2:" '$1 == name { print $2 }'
-}
-
-# seen OBJECT COUNTER: of the host's.
-seen() {
-	tell "do $1 counters" || fail "counters: $answer"
-	echo "$answer" | tr ' ' '\n' | sed -n "s/^$2=//p"
-}
-
 has_seen() {
 	[ "$(seen "$1" "$2")" = "$3" ]
 }

@@ -112,6 +112,38 @@ static void exhaustion(void)
 	nva_slots_free(&s);
 }
 
+/* What the completer returned counts as room, and no more than that. */
+static void room(void)
+{
+	struct nva_slots s = {};
+	struct nva_slot *taken[SIZE];
+	u64 id[SIZE];
+	u32 i;
+
+	check(!nva_slots_init(&s, SIZE, SECTIONS, 0));
+	check(nva_slots_room(&s, SIZE, SECTIONS));
+	check(!nva_slots_room(&s, SIZE + 1, 0));
+	check(!nva_slots_room(&s, 0, SECTIONS + 1));
+	for (i = 0; i < SIZE; i++) {
+		taken[i] = nva_slots_take(&s);
+		nva_slots_take_section(&s, taken[i]);
+		id[i] = nva_slots_next_id(&s, taken[i]);
+		nva_slots_arm(taken[i], id[i]);
+	}
+	check(nva_slots_room(&s, 0, 0));
+	check(!nva_slots_room(&s, 1, 0));
+	check(!nva_slots_room(&s, 0, 1));
+	/* the last has no section, the first has one */
+	nva_slots_complete(&s, nva_slots_match(&s, id[SIZE - 1]));
+	check(nva_slots_room(&s, 1, 0));
+	check(!nva_slots_room(&s, 1, 1));
+	nva_slots_complete(&s, nva_slots_match(&s, id[0]));
+	check(nva_slots_room(&s, 2, 1));
+	check(!nva_slots_room(&s, 3, 1));
+	check(!nva_slots_room(&s, 2, 2));
+	nva_slots_free(&s);
+}
+
 /* Any order of everything; the model knows who holds what. */
 static void model(void)
 {
@@ -194,6 +226,7 @@ void test_slots(void)
 	set_up();
 	ids();
 	exhaustion();
+	room();
 	dice_seed(2);
 	model();
 }
