@@ -134,7 +134,13 @@ void nva_tx_destroy(struct nva_queue *q)
 		else
 			dev_kfree_skb_any(slot->skb);
 	}
-	q->open_slot = NULL;
+	if (q->open_slot) {
+		/* copied, and never handed to the host */
+		u64_stats_update_begin(&q->tx_stats.syncp);
+		q->tx_stats.dropped += q->open_slot->packets;
+		u64_stats_update_end(&q->tx_stats.syncp);
+		q->open_slot = NULL;
+	}
 	nva_slots_free(&q->slots);
 	for (i = 0; q->headers && i < DIV_ROUND_UP(NVA_TX_SLOTS, HEADERS_A_PAGE); i++)
 		if (q->headers[i])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hv_vmbus_accel: the module around ring.c, channel.c, poll.c and latency.c. It drives no device itself.
+ * hv_vmbus_accel: the module around ring.c, channel.c, poll.c and latency.c. It drives no device
+ * itself.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
