@@ -86,6 +86,14 @@ doctor=0
 hvaccel doctor -j >/tmp/doctor 2>&1 || doctor=$?
 same "status of hvaccel doctor" 7 "$doctor"
 grep -q 'has no driver' /tmp/doctor || fail "hvaccel doctor: $(cat /tmp/doctor)"
+# what may be locked is asked of the caller's own limits
+for limit in 64 unlimited; do
+	busybox sh -c "ulimit -l $limit && exec hvaccel doctor -j" >"/tmp/doctor.$limit" 2>&1 || :
+done
+grep -q '64 kB of memory may be locked' /tmp/doctor.64 || fail "hvaccel doctor: $(cat /tmp/doctor.64)"
+grep -q 'ulimit -l unlimited' /tmp/doctor.64 || fail "no way to lock more: $(cat /tmp/doctor.64)"
+same "findings about memlock, unlimited" 0 "$(grep -c '"memlock"' /tmp/doctor.unlimited)"
+grep -q 'has no driver' /tmp/doctor.unlimited || fail "hvaccel doctor: $(cat /tmp/doctor.unlimited)"
 speed=$(described '^link gpu' | sed 's/^link gpu: //')
 for path in "$gpupt"/devices/*; do
 	read -r role <"$path/role"
