@@ -11,6 +11,13 @@ apt_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 apt_tree=$cache/apt
 apt_fresh_minutes=360
 
+# debian_root OPTION...: a minimal Debian, by mmdebstrap. It names descriptors to dash, which knows those
+# below 10 only, so it gets none of ours; and there may be more of them than are seen here.
+debian_root() {
+	mmdebstrap --mode=root --aptopt='APT::Install-Recommends "0"' "$@" \
+		3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+}
+
 # apt_mirror security|archive: prints the URI of that Debian archive.
 apt_mirror() {
 	case $1 in

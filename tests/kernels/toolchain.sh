@@ -21,8 +21,7 @@ trixie_fetch() {
 	if [ ! -x "$trixie/usr/bin/gcc-14" ]; then
 		cache_begin "$trixie"
 		say "making a trixie root (about 40 s)"
-		logged "mmdebstrap" mmdebstrap --variant=apt --mode=root \
-			--aptopt='APT::Install-Recommends "0"' --include="$trixie_packages" \
+		logged "mmdebstrap" debian_root --variant=apt --include="$trixie_packages" \
 			trixie "$making" \
 			"deb [signed-by=$apt_keyring] $(apt_mirror archive) trixie main"
 		cache_publish "$trixie"

@@ -259,7 +259,7 @@ int run_races(unsigned int n)
 			seen = rounds;
 			moved = now_ns();
 		}
-		/* One takes below a millisecond; in the debug kernel, emulated, a third of a second. */
+		/* One takes below a millisecond, in the debug kernel a third of a second. */
 		WANT(now_ns() - moved < 60000000000ull, "no round in a minute, %lu of %u before",
 		     seen, n);
 	}
