@@ -635,25 +635,22 @@ static int send_direct(struct nva_queue *q, struct sk_buff *skb, const struct tx
 }
 
 /**
- * nva_xmit() - ndo_start_xmit()
+ * nva_synthetic_xmit() - send a packet to the host
+ * @q: queue
  * @skb: packet
- * @ndev: interface
  *
  * Context: transmit path, under the queue's tx lock.
  * Return: NETDEV_TX_OK when the packet was taken or dropped, NETDEV_TX_BUSY when the queue was
  * stopped for it.
  */
-netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev)
+noinline netdev_tx_t nva_synthetic_xmit(struct nva_queue *q, struct sk_buff *skb)
 {
-	struct nva_device *dev = netdev_priv(ndev);
-	struct nva_queue *q = dev->queue[skb_get_queue_mapping(skb)];
+	struct nva_device *dev = q->dev;
 	u32 length = skb->len;
 	bool gso = skb_is_gso(skb), direct;
 	struct tx_plan plan __uninitialized;
 	int err;
 
-	if (q->vf && nva_vf_xmit(q, skb))
-		return NETDEV_TX_OK;
 	if (unlikely(!nva_queue_ready(q)))
 		goto drop;
 	err = make_plan(dev, skb, &plan);
@@ -705,6 +702,25 @@ drop:
 	if (nva_queue_ready(q) && !netdev_xmit_more())
 		flush_all(q);
 	return NETDEV_TX_OK;
+}
+
+/**
+ * nva_xmit() - ndo_start_xmit()
+ * @skb: packet
+ * @ndev: interface
+ *
+ * Either way is a function of its own, so that neither pays for the other's stack frame.
+ *
+ * Context: transmit path, under the queue's tx lock.
+ * Return: NETDEV_TX_OK, or NETDEV_TX_BUSY when the queue was stopped for the packet.
+ */
+netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev)
+{
+	const struct nva_device *dev = netdev_priv(ndev);
+	struct nva_queue *q = dev->queue[skb_get_queue_mapping(skb)];
+	struct net_device *vf = q->vf;
+
+	return vf ? nva_vf_xmit(q, vf, skb) : nva_synthetic_xmit(q, skb);
 }
 
 /**

@@ -71,26 +71,33 @@ static bool may_pass_qdisc(const struct net_device *vf, const struct netdev_queu
 {
 	__auto_type qdisc = rcu_dereference_bh(txq->qdisc);
 
-	if (netif_xmit_frozen_or_stopped(txq) || !list_empty(&vf->ptype_all) ||
-	    net_device_egress_hooked(vf))
+	if (unlikely(!list_empty(&vf->ptype_all) || net_device_egress_hooked(vf)))
 		return false;
 	return !qdisc->enqueue || (qdisc->flags & TCQ_F_CAN_BYPASS && !qdisc_is_running(qdisc) &&
 				   qdisc_is_empty(qdisc));
 }
 
+/* Hands one packet to the VF's driver, under the lock of @txq. False: it has no room. */
+static bool hand_over(struct net_device *vf, struct netdev_queue *txq, struct sk_buff *skb,
+		      bool more)
+{
+	return !netif_xmit_frozen_or_stopped(txq) &&
+	       dev_xmit_complete(netdev_start_xmit(skb, vf, txq, more));
+}
+
 /*
- * Hands a packet to the VF's driver as the stack would behind an empty qdisc. Returns what is left
- * of it when the driver has no room: the packet, or the rest of its segments.
+ * A packet as the VF can take it, checked as the stack would behind an empty qdisc. Returns what is
+ * left of it when the driver has no room: the packet, or the rest of its segments.
  */
-static struct sk_buff *hand_over(struct net_device *vf, struct netdev_queue *txq,
-				 struct sk_buff *skb, bool more)
+static struct sk_buff *hand_over_checked(struct net_device *vf, struct netdev_queue *txq,
+					 struct sk_buff *skb)
 {
 	HARD_TX_LOCK(vf, txq, smp_processor_id());
-	while (skb && !netif_xmit_frozen_or_stopped(txq)) {
+	while (skb) {
 		struct sk_buff *next = skb->next;
 
 		skb_mark_not_on_list(skb);
-		if (!dev_xmit_complete(netdev_start_xmit(skb, vf, txq, next || more))) {
+		if (!hand_over(vf, txq, skb, next)) {
 			skb->next = next;
 			break;
 		}
@@ -108,28 +115,60 @@ static bool queue_up(struct sk_buff *skb)
 	return err == NET_XMIT_SUCCESS || err == NET_XMIT_CN;
 }
 
+/* A packet that @vf may not be able to take: the stack's checks, and its qdisc unless @pass. */
+static noinline void send_checked(const struct nva_device *dev, struct net_device *vf, u32 index,
+				  struct sk_buff *skb, bool pass)
+{
+	bool again = false, queued = !pass, ok = false;
+	u32 bytes = skb->len;
+
+	/* one that its sender sends again is for drivers that can take such, and for nobody else */
+	skb = skb_share_check(skb, GFP_ATOMIC);
+	if (unlikely(!skb))
+		goto out;
+	skb->dev = vf;
+	skb_set_queue_mapping(skb, index);
+	ok = true;
+	if (pass) {
+		skb = validate_xmit_skb_list(skb, vf, &again);
+		ok = skb;
+		if (likely(skb))
+			skb = hand_over_checked(vf, netdev_get_tx_queue(vf, index), skb);
+	}
+	while (unlikely(skb)) {
+		struct sk_buff *next = skb->next;
+
+		skb_mark_not_on_list(skb);
+		queued = true;
+		ok = queue_up(skb) && ok;
+		skb = next;
+	}
+out:
+	count_tx(dev, bytes, queued, !ok);
+}
+
 /**
- * nva_vf_xmit() - send a packet over the VF
- * @q: queue that the stack chose; its @vf is set
+ * nva_vf_xmit() - send a packet over the VF, if it is there to be had
+ * @q: queue that the stack chose
+ * @vf: its @vf, set
  * @skb: packet
  *
  * Context: transmit path, under the queue's tx lock.
- * Return: true when the packet was taken or dropped; false when it has to go the other way.
+ * Return: of ndo_start_xmit; what the VF cannot have now goes to the host.
  */
-bool nva_vf_xmit(struct nva_queue *q, struct sk_buff *skb)
+netdev_tx_t nva_vf_xmit(struct nva_queue *q, struct net_device *vf, struct sk_buff *skb)
 {
 	const struct nva_device *dev = q->dev;
-	struct net_device *vf = q->vf;
 	u32 index = q->index, bytes = skb->len, n = READ_ONCE(vf->real_num_tx_queues);
-	bool more = netdev_xmit_more(), again = false, queued = false, ok = false, pass, plain;
+	bool more = netdev_xmit_more(), pass, sent;
 	struct netdev_queue *txq;
 
 	if (unlikely(!nva_vf_usable(vf))) {
 		nva_vf_kick(q->dev);
-		return false;
+		return nva_synthetic_xmit(q, skb);
 	}
 	if (unlikely(netpoll_tx_running(q->ndev)))
-		return false;
+		return nva_synthetic_xmit(q, skb);
 	/*
 	 * Where several of its queues share one of ours the next packet of a list may be for
 	 * another, and ring only that one's doorbell. What did not pass nva_select_queue() brings
@@ -146,40 +185,24 @@ bool nva_vf_xmit(struct nva_queue *q, struct sk_buff *skb)
 	/* it has a carrier again, and its qdisc would drop what it gets and not say so */
 	if (unlikely(!pass && rcu_access_pointer(txq->qdisc) == &noop_qdisc)) {
 		nva_vf_kick(q->dev);
-		return false;
+		return nva_synthetic_xmit(q, skb);
 	}
-	plain = READ_ONCE(dev->vf.plain) && !skb_vlan_tag_present(skb);
-	/* the last of a list may be dropped below, and ring nothing */
-	more &= plain;
-	/* one that its sender sends again is for drivers that can take such, and for nobody else */
-	if (!pass || !plain || !(vf->priv_flags & IFF_TX_SKB_SHARING))
-		skb = skb_share_check(skb, GFP_ATOMIC);
-	ok = skb;
-	if (unlikely(!skb))
-		goto out;
+	/* one that needs the stack's checks may be dropped by them and then rings nothing */
+	if (unlikely(!pass || !READ_ONCE(dev->vf.plain) || skb_vlan_tag_present(skb) ||
+		     (skb_shared(skb) && !(vf->priv_flags & IFF_TX_SKB_SHARING)))) {
+		send_checked(dev, vf, index, skb, pass);
+		return NETDEV_TX_OK;
+	}
 	skb->dev = vf;
 	skb_set_queue_mapping(skb, index);
-
-	queued = !pass;
-	if (likely(pass)) {
-		if (!plain)
-			skb = validate_xmit_skb_list(skb, vf, &again);
-		ok = skb;
-		if (likely(skb))
-			skb = hand_over(vf, txq, skb, more);
-	}
-	while (unlikely(skb)) {
-		struct sk_buff *next = skb->next;
-
-		skb_mark_not_on_list(skb);
-		skb = skb_share_check(skb, GFP_ATOMIC);
-		queued = true;
-		ok = skb && queue_up(skb) && ok;
-		skb = next;
-	}
-out:
-	count_tx(dev, bytes, queued, !ok);
-	return true;
+	HARD_TX_LOCK(vf, txq, smp_processor_id());
+	sent = hand_over(vf, txq, skb, more);
+	HARD_TX_UNLOCK(vf, txq);
+	if (likely(sent))
+		count_tx(dev, bytes, false, false);
+	else
+		send_checked(dev, vf, skb_get_queue_mapping(skb), skb, false);
+	return NETDEV_TX_OK;
 }
 
 /**
