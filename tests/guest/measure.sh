@@ -253,16 +253,17 @@ xsk_failed() {
 	phase_refused "$1" "$2" "$(echo "$waiter_error" | tr -d '"')" "$3"
 }
 
-# receive_xsk SIZE: to an AF_XDP socket, in the mode that the driver has. A ring of the socket holds
-# 2048 frames: no more than that come, so that none is lost whoever is faster.
+# receive_xsk rxdrop|l2fwd SIZE: to an AF_XDP socket, in the mode that the driver has; l2fwd sends each
+# frame back. A ring of the socket holds 2048 frames: no more than that come, so that none is lost
+# whoever is faster.
 receive_xsk() {
 	xsk_packets=$PACKETS
 	[ "$PACKETS" -le 1900 ] || PACKETS=1900
 	ethtool -K "$source" lro off >/dev/null 2>&1 || :
-	if waiter xdp rxdrop "$source" 0 "$PACKETS" measure; then
-		receive "rxdrop-$1" "AF_XDP rxdrop $1 B" "$1" flows=1
+	if waiter xdp "$1" "$source" 0 "$PACKETS" measure; then
+		receive "$1-$2" "AF_XDP $1 $2 B" "$2" flows=1
 	else
-		xsk_failed "rxdrop-$1" "AF_XDP rxdrop $1 B" "$1"
+		xsk_failed "$1-$2" "AF_XDP $1 $2 B" "$2"
 	fi
 	PACKETS=$xsk_packets
 }

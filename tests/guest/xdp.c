@@ -691,6 +691,7 @@ static int l2fwd(const char *name, uint32_t queue, uint64_t count, const struct 
 		else if (!n && seen == done)
 			wait_for(&s, POLLIN);
 	}
+	tell_done(o);
 	attach(nic(name), -1, o->skb ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
 	return report(&s, done, count);
 }

@@ -14,8 +14,8 @@
 
 # PHASES, in this order: tx:SIZE:BURST by pktgen; batch:SIZE:BURST likewise, with a packet buffer each
 # (tests/guest/modules/tx_batch.c); burst:SIZE from a socket, in lists; rx:SIZE dropped at the driver's
-# door; udp:SIZE to a socket; xdp:ACTION:SIZE by a program in the driver; xsk:rxdrop:SIZE and
-# xsk:txonly:SIZE by a socket of AF_XDP.
+# door; udp:SIZE to a socket; xdp:ACTION:SIZE by a program in the driver; xsk:rxdrop:SIZE,
+# xsk:l2fwd:SIZE and xsk:txonly:SIZE by a socket of AF_XDP.
 
 # shellcheck source=/dev/null
 . /lab/measure.sh
@@ -49,7 +49,10 @@ phase() {
 		action=${1#xdp:}
 		receive_xdp "${action%:*}" "${action#*:}"
 		;;
-	xsk:rxdrop:*) receive_xsk "${1##*:}" ;;
+	xsk:rxdrop:* | xsk:l2fwd:*)
+		kind=${1#xsk:}
+		receive_xsk "${kind%:*}" "${kind#*:}"
+		;;
 	xsk:txonly:*) transmit_xsk "${1##*:}" ;;
 	*) fail "no such phase: $1" ;;
 	esac
