@@ -199,7 +199,8 @@ static void *cut_new_page(struct nva_queue *q, u32 size)
 	struct page *page;
 
 	cut_end(q);
-	page = page_pool_dev_alloc_pages(pool);
+	/* never out of the reserves: who is in need of them can do with pages */
+	page = page_pool_alloc_pages(pool, GFP_NOWAIT | __GFP_NOWARN | __GFP_NOMEMALLOC);
 	if (unlikely(!page)) {
 		/* memory that is all in pieces still has pages */
 		pool = q->pool;
