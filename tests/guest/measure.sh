@@ -221,6 +221,8 @@ transmit_bursts() {
 receive_udp() {
 	tc qdisc del dev "$source" clsact 2>/dev/null || :
 	run ip addr replace 10.68.0.2/16 dev "$source"
+	# pages of all sockets together: datagrams wait while the interrupt has the processor
+	echo 65536 65536 65536 >/proc/sys/net/ipv4/udp_mem
 	waiter $programs/udpsink 9 "$PACKETS" || fail "udpsink: $(cat /tmp/waiter.err)"
 	receive "udp-$1" "receive $1 B, UDP socket" "$1" ''
 	run ip addr flush dev "$source"
