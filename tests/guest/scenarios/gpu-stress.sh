@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154
 # Exports under stress: calls with any arguments against a model; using against taking away, at once.
-#: cpus=2 deadline=3000 guest=gpu guest=modules
+#: cpus=2 deadline=5400 guest=gpu guest=modules
 #: ROUNDS=300 CALLS=20000 SEED=1
 #: --pci gpu,id=gpu0,domain=1,serial=1,memory=16M
 #: --pci gpu,id=gpu1,domain=2,serial=2,memory=2M,msix-in-memory=on
