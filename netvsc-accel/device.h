@@ -562,7 +562,7 @@ void nva_rx_owe(struct nva_queue *q, u64 txid, u32 status, u32 sections);
 bool nva_rx_answer(struct nva_queue *q, bool again, bool wait, bool sent);
 
 /* tx.c: packets to the host */
-netdev_tx_t nva_synthetic_xmit(struct nva_queue *q, struct sk_buff *skb);
+netdev_tx_t nva_synthetic_xmit(struct sk_buff *skb, struct nva_queue *q);
 netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev);
 netdev_features_t nva_features_check(struct sk_buff *skb, struct net_device *ndev,
 				     netdev_features_t features);

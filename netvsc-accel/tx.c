@@ -149,6 +149,21 @@ void nva_tx_destroy(struct nva_queue *q)
 	q->headers = NULL;
 }
 
+/* What the host's format cannot express. */
+static netdev_features_t check_offsets(const struct sk_buff *skb, netdev_features_t features)
+{
+	if (skb->ip_summed == CHECKSUM_PARTIAL &&
+	    (skb->encapsulation || skb_checksum_start_offset(skb) > RNDIS_L4_OFFSET_MAX))
+		features &= ~(NETIF_F_CSUM_MASK | NETIF_F_GSO_MASK);
+	return features;
+}
+
+/* A tag: the stack may have to pull headers to see more, which others need no stack frame for. */
+static noinline netdev_features_t check_tagged(struct sk_buff *skb, netdev_features_t features)
+{
+	return check_offsets(skb, vlan_features_check(skb, features));
+}
+
 /**
  * nva_features_check() - ndo_features_check()
  * @skb: packet
@@ -161,11 +176,9 @@ void nva_tx_destroy(struct nva_queue *q)
 netdev_features_t nva_features_check(struct sk_buff *skb, struct net_device *ndev,
 				     netdev_features_t features)
 {
-	features = vlan_features_check(skb, features);
-	if (skb->ip_summed == CHECKSUM_PARTIAL &&
-	    (skb->encapsulation || skb_checksum_start_offset(skb) > RNDIS_L4_OFFSET_MAX))
-		features &= ~(NETIF_F_CSUM_MASK | NETIF_F_GSO_MASK);
-	return features;
+	if (skb_vlan_tag_present(skb) || eth_type_vlan(skb->protocol))
+		return check_tagged(skb, features);
+	return check_offsets(skb, features);
 }
 
 /* LSO wants the lengths zero and the checksum of the pseudo header without length. */
@@ -636,14 +649,14 @@ static int send_direct(struct nva_queue *q, struct sk_buff *skb, const struct tx
 
 /**
  * nva_synthetic_xmit() - send a packet to the host
- * @q: queue
  * @skb: packet
+ * @q: queue
  *
  * Context: transmit path, under the queue's tx lock.
  * Return: NETDEV_TX_OK when the packet was taken or dropped, NETDEV_TX_BUSY when the queue was
  * stopped for it.
  */
-noinline netdev_tx_t nva_synthetic_xmit(struct nva_queue *q, struct sk_buff *skb)
+noinline netdev_tx_t nva_synthetic_xmit(struct sk_buff *skb, struct nva_queue *q)
 {
 	struct nva_device *dev = q->dev;
 	u32 length = skb->len;
@@ -709,7 +722,8 @@ drop:
  * @skb: packet
  * @ndev: interface
  *
- * Either way is a function of its own, so that neither pays for the other's stack frame.
+ * Either way is a function of its own, so that neither pays for the other's stack frame; packet and
+ * interface stay in the registers that they came in.
  *
  * Context: transmit path, under the queue's tx lock.
  * Return: NETDEV_TX_OK, or NETDEV_TX_BUSY when the queue was stopped for the packet.
@@ -720,7 +734,7 @@ netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev)
 	struct nva_queue *q = dev->queue[skb_get_queue_mapping(skb)];
 	struct net_device *vf = q->vf;
 
-	return vf ? nva_vf_xmit(q, vf, skb) : nva_synthetic_xmit(q, skb);
+	return vf ? nva_vf_xmit(skb, ndev, vf) : nva_synthetic_xmit(skb, q);
 }
 
 /**

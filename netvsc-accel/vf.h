@@ -192,7 +192,7 @@ void nva_vf_retry(struct nva_device *dev);
 
 /* vf_path.c: packets, and which way they go */
 bool nva_vf_usable(const struct net_device *vf);
-netdev_tx_t nva_vf_xmit(struct nva_queue *q, struct net_device *vf, struct sk_buff *skb);
+netdev_tx_t nva_vf_xmit(struct sk_buff *skb, struct net_device *ndev, struct net_device *vf);
 u16 nva_vf_select_queue(struct nva_device *dev, struct sk_buff *skb);
 rx_handler_result_t nva_vf_receive(struct sk_buff **pskb);
 int nva_vf_xdp_xmit(struct net_device *ndev, int n, struct xdp_frame **frames, u32 flags);

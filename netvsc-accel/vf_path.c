@@ -48,8 +48,9 @@ bool nva_vf_usable(const struct net_device *vf)
 	       (BIT(__LINK_STATE_START) | BIT(__LINK_STATE_PRESENT));
 }
 
-static void count_tx(const struct nva_device *dev, u32 bytes, bool queued, bool dropped)
+static void count_tx(const struct net_device *ndev, u32 bytes, bool queued, bool dropped)
 {
+	const struct nva_device *dev = netdev_priv(ndev);
 	struct nva_vf_counts *counts = this_cpu_ptr(dev->vf.counts);
 
 	u64_stats_update_begin(&counts->syncp);
@@ -73,8 +74,13 @@ static bool may_pass_qdisc(const struct net_device *vf, const struct netdev_queu
 
 	if (unlikely(!list_empty(&vf->ptype_all) || net_device_egress_hooked(vf)))
 		return false;
-	return !qdisc->enqueue || (qdisc->flags & TCQ_F_CAN_BYPASS && !qdisc_is_running(qdisc) &&
-				   qdisc_is_empty(qdisc));
+	if (!qdisc->enqueue)
+		return true;
+	if (unlikely(!(qdisc->flags & TCQ_F_CAN_BYPASS)))
+		return false;
+	if (qdisc->flags & TCQ_F_NOLOCK)
+		return !qdisc_is_running(qdisc) && nolock_qdisc_is_empty(qdisc);
+	return !qdisc_is_running(qdisc) && qdisc_is_empty(qdisc);
 }
 
 /* Hands one packet to the VF's driver, under the lock of @txq. False: it has no room. */
@@ -116,7 +122,7 @@ static bool queue_up(struct sk_buff *skb)
 }
 
 /* A packet that @vf may not be able to take: the stack's checks, and its qdisc unless @pass. */
-static noinline void send_checked(const struct nva_device *dev, struct net_device *vf, u32 index,
+static noinline void send_checked(const struct net_device *ndev, struct net_device *vf, u32 index,
 				  struct sk_buff *skb, bool pass)
 {
 	bool again = false, queued = !pass, ok = false;
@@ -144,64 +150,87 @@ static noinline void send_checked(const struct nva_device *dev, struct net_devic
 		skb = next;
 	}
 out:
-	count_tx(dev, bytes, queued, !ok);
+	count_tx(ndev, bytes, queued, !ok);
+}
+
+/* The driver has no room for a packet that count_tx() has seen go: by the VF's qdisc then. */
+static noinline void send_later(const struct net_device *ndev, struct net_device *vf,
+				struct sk_buff *skb)
+{
+	const struct nva_device *dev = netdev_priv(ndev);
+	struct nva_vf_counts *counts = this_cpu_ptr(dev->vf.counts);
+
+	u64_stats_update_begin(&counts->syncp);
+	counts->tx_packets--;
+	counts->tx_bytes -= skb->len;
+	u64_stats_update_end(&counts->syncp);
+	send_checked(ndev, vf, skb_get_queue_mapping(skb), skb, false);
+}
+
+/* The VF would lose the packet, or netpoll asks, who may hold a lock of the VF's. */
+static noinline netdev_tx_t send_to_host(struct sk_buff *skb, struct net_device *ndev,
+					 bool unusable)
+{
+	struct nva_device *dev = netdev_priv(ndev);
+
+	if (unusable)
+		nva_vf_kick(dev);
+	return nva_synthetic_xmit(skb, dev->queue[skb_get_queue_mapping(skb)]);
 }
 
 /**
  * nva_vf_xmit() - send a packet over the VF, if it is there to be had
- * @q: queue that the stack chose
- * @vf: its @vf, set
  * @skb: packet
+ * @ndev: interface
+ * @vf: of the packet's queue, set
+ *
+ * What the VF cannot have now goes to the host. The way is kept short: what lives across the calls
+ * of others has to be saved for every packet.
  *
  * Context: transmit path, under the queue's tx lock.
- * Return: of ndo_start_xmit; what the VF cannot have now goes to the host.
+ * Return: of ndo_start_xmit.
  */
-netdev_tx_t nva_vf_xmit(struct nva_queue *q, struct net_device *vf, struct sk_buff *skb)
+netdev_tx_t nva_vf_xmit(struct sk_buff *skb, struct net_device *ndev, struct net_device *vf)
 {
-	const struct nva_device *dev = q->dev;
-	u32 index = q->index, bytes = skb->len, n = READ_ONCE(vf->real_num_tx_queues);
-	bool more = netdev_xmit_more(), pass, sent;
+	const struct nva_device *dev = netdev_priv(ndev);
+	u32 index = skb_get_queue_mapping(skb), n;
 	struct netdev_queue *txq;
+	bool pass, sent;
 
-	if (unlikely(!nva_vf_usable(vf))) {
-		nva_vf_kick(q->dev);
-		return nva_synthetic_xmit(q, skb);
-	}
-	if (unlikely(netpoll_tx_running(q->ndev)))
-		return nva_synthetic_xmit(q, skb);
-	/*
-	 * Where several of its queues share one of ours the next packet of a list may be for
-	 * another, and ring only that one's doorbell. What did not pass nva_select_queue() brings
-	 * any number.
-	 */
-	if (n > q->ndev->real_num_tx_queues) {
+	if (unlikely(!nva_vf_usable(vf)))
+		return send_to_host(skb, ndev, true);
+	if (unlikely(netpoll_tx_running(ndev)))
+		return send_to_host(skb, ndev, false);
+	n = READ_ONCE(vf->real_num_tx_queues);
+	if (n > ndev->real_num_tx_queues)
 		index = qdisc_skb_cb(skb)->slave_dev_queue_mapping;
-		more = false;
-	}
+	/* what did not pass nva_select_queue() brings any number */
 	if (unlikely(index >= n))
 		index %= n;
 	txq = netdev_get_tx_queue(vf, index);
 	pass = may_pass_qdisc(vf, txq);
 	/* it has a carrier again, and its qdisc would drop what it gets and not say so */
-	if (unlikely(!pass && rcu_access_pointer(txq->qdisc) == &noop_qdisc)) {
-		nva_vf_kick(q->dev);
-		return nva_synthetic_xmit(q, skb);
-	}
+	if (unlikely(!pass && rcu_access_pointer(txq->qdisc) == &noop_qdisc))
+		return send_to_host(skb, ndev, true);
 	/* one that needs the stack's checks may be dropped by them and then rings nothing */
 	if (unlikely(!pass || !READ_ONCE(dev->vf.plain) || skb_vlan_tag_present(skb) ||
 		     (skb_shared(skb) && !(vf->priv_flags & IFF_TX_SKB_SHARING)))) {
-		send_checked(dev, vf, index, skb, pass);
+		send_checked(ndev, vf, index, skb, pass);
 		return NETDEV_TX_OK;
 	}
+	count_tx(ndev, skb->len, false, false);
 	skb->dev = vf;
 	skb_set_queue_mapping(skb, index);
 	HARD_TX_LOCK(vf, txq, smp_processor_id());
-	sent = hand_over(vf, txq, skb, more);
+	/*
+	 * Where several of its queues share one of ours the next packet of a list may be for
+	 * another, and ring only that one's doorbell.
+	 */
+	sent = hand_over(vf, txq, skb, netdev_xmit_more() && vf->real_num_tx_queues <=
+							     ndev->real_num_tx_queues);
 	HARD_TX_UNLOCK(vf, txq);
-	if (likely(sent))
-		count_tx(dev, bytes, false, false);
-	else
-		send_checked(dev, vf, skb_get_queue_mapping(skb), skb, false);
+	if (unlikely(!sent))
+		send_later(ndev, vf, skb);
 	return NETDEV_TX_OK;
 }
 
