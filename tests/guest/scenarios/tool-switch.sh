@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2034,SC2154
 # hvaccel switch over a session on the NIC itself: everything carried over, confirmed, unconfirmed, hung up.
-#: cpus=2 deadline=300
+#: cpus=2 deadline=480
 #: --net netvsc,id=net0,queues=@CPUS@,backend=pair:wire
 #: --net netvsc,id=net1,queues=@CPUS@,backend=pair:wire
 
@@ -70,7 +70,7 @@ remote 'echo still logged in'
 shown 10 'still logged in'
 
 note "a peer that does not answer: back at once"
-refuse hvaccel switch "$near" intree --peer 10.55.0.77 --limit 12
+refuse hvaccel switch "$near" intree --peer 10.55.0.77 --limit 30
 ends_as 60 returned
 grep -q 'the peer 10.55.0.77 does not answer' /tmp/step.log || fail "$(cat /tmp/step.log)"
 driven_by hv_netvsc_accel
