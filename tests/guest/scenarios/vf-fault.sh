@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154,SC2317
 # The host misbehaves about a VF as a fault script (--faults) says; what becomes of driver and guest.
-#: cpus=2 deadline=150 peer=iperf3 append=panic_on_oops=1 guest=modules
+#: cpus=2 deadline=200 peer=iperf3 append=panic_on_oops=1 guest=modules
 #: --net netvsc,id=net0,queues=@CPUS@,rsc=off,backend=tap:ifname=lab0
 #: --vf virtio,id=vf0,nic=net0,serial=5,delay=100,eject-timeout=5
 
@@ -49,6 +49,16 @@ traffic() {
 	return 0
 }
 
+# rebind: pci-hyperv lets go of the VF's bus, which is the only time that it says so to the host.
+rebind() {
+	for bus in $(vpci_buses); do
+		echo "$bus" >/sys/bus/vmbus/drivers/hv_pci/unbind
+		within 5 has_no_vf "$nic"
+		echo "$bus" >/sys/bus/vmbus/drivers/hv_pci/bind
+	done
+	return 0
+}
+
 # on_vf: the lab has the data path at the VF, and the guest its interface.
 on_vf() {
 	has_vf "$nic" && path_is vf
@@ -69,6 +79,8 @@ within 15 has_no_vf "$nic" || note "the VF does not go"
 step "traffic without it" traffic || :
 within 15 vpci_buses_are 0 || note "the bus does not go"
 tell "do vf0 add" || note "add: $answer"
+within 15 on_vf || note "no VF after it came back"
+step "binding the bus anew" rebind || :
 within 15 on_vf || note "no VF at last"
 step "more traffic" traffic || :
 outcome=hangs
