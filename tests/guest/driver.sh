@@ -133,3 +133,10 @@ channel_count() {
 		echo "$channel"
 	done | grep -c .
 }
+
+# all_channels NIC: as many as there are processors; hv_netvsc opens half of that by itself.
+all_channels() {
+	[ "$DRIVER" != virtio_net ] || return 0
+	[ "$(channel_count "$1")" -eq "$CPUS" ] || run ethtool -L "$1" combined "$CPUS"
+	same "channels of $1" "$CPUS" "$(channel_count "$1")"
+}

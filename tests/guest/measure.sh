@@ -73,8 +73,10 @@ measure_nics() {
 	virtio_net) sink_object=net2 source_object=net3 ;;
 	*) sink_object=net0 source_object=net1 ;;
 	esac
-	quiet_up "$sink"
-	quiet_up "$source"
+	for nic in $nics; do
+		quiet_up "$nic"
+		all_channels "$nic"
+	done
 	[ -z "${PROFILE:-}" ] || profile_modules
 }
 

@@ -7,11 +7,7 @@
 driver_load
 result driver "$(ethtool -i "$nics" | sed -n 's/^driver: //p')"
 address "$nics"
-if [ "$CPUS" -gt 1 ] && [ "$DRIVER" != virtio_net ]; then
-	# hv_netvsc opens fewer by itself
-	[ "$(channel_count "$nics")" -eq "$CPUS" ] || run ethtool -L "$nics" combined "$CPUS"
-	same "channels" "$CPUS" "$(channel_count "$nics")"
-fi
+all_channels "$nics"
 echo_test
 echo_test -s 1400
 echo_test -s 20000
