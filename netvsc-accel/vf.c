@@ -134,6 +134,15 @@ static u64 sent_by(struct net_device *vf)
 	return dev_get_stats(vf, &stats)->tx_packets;
 }
 
+/* Somebody takes the driver from the function, and perhaps the function from its bus afterwards. */
+static bool in_removal(struct pci_dev *pdev)
+{
+	if (!device_trylock(&pdev->dev))
+		return true;
+	device_unlock(&pdev->dev);
+	return false;
+}
+
 /* What became of the function of a VF that went. */
 static void judge(struct nva_device *dev)
 {
@@ -348,6 +357,8 @@ static void vf_work(struct work_struct *work)
 
 	rtnl_lock();
 	vf = nva_vf_get(dev);
+	if (!vf && v->pdev && !time_before(jiffies, v->judge_at) && in_removal(v->pdev))
+		v->judge_at = jiffies + JUDGE_DELAY;
 	if (!vf && v->pdev && time_before(jiffies, v->judge_at) && !READ_ONCE(dev->removing))
 		mod_delayed_work(nva_wq, &v->work, v->judge_at - jiffies);
 	else if (!vf)

@@ -41,6 +41,10 @@ static bool no_sharing;
 module_param(no_sharing, bool, 0444);
 MODULE_PARM_DESC(no_sharing, "take no packets that their sender sends again");
 
+static unsigned int linger;
+module_param(linger, uint, 0444);
+MODULE_PARM_DESC(linger, "seconds that it takes to let go of the function when the interface is gone");
+
 /* The interface, while there is one. Guarded by RTNL. */
 static struct net_device *made;
 
@@ -324,6 +328,7 @@ static void vf_locked_remove(struct pci_dev *pdev)
 	/* whoever gave a program has to have taken it back */
 	WARN_ON(priv->prog);
 	free_netdev(dev);
+	ssleep(linger);
 }
 
 static const struct pci_device_id ids[] = {

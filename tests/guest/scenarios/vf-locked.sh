@@ -98,6 +98,20 @@ if [ "$DRIVER" = hv_netvsc_accel ]; then
 fi
 remove_driver
 [ "$DRIVER" = hv_netvsc_accel ] || exit 0
+is_counted() {
+	vf_stats
+	[ "$(stat "$1")" = "$2" ]
+}
+eventually 10 "three times that the driver let go" is_counted vf_cause_driver 3
+
+# An eject is one also when the driver takes its time to let go.
+insert linger=3
+host vf0 remove
+vf_gone "$nics"
+eventually 20 "removal of the bus" vpci_buses_are 0
+sleep 2
 vf_stats
-at_least "times that the driver let go" 2 "$(stat vf_cause_driver)"
+same "ejects" 1 "$(stat vf_cause_eject)"
+same "times that the driver let go" 3 "$(stat vf_cause_driver)"
+run rmmod vf_locked
 driver_unload
