@@ -89,7 +89,13 @@ at_least "packets the ordinary way for a capture" 20 "$given"
 
 # While the VF has no room its qdisc keeps what there is, and nothing is lost.
 full=/sys/module/vf_locked/parameters/full
+# apart: packets that the NIC says it gave to VFs, less those that this VF has.
+apart() {
+	vf_stats
+	echo $(($(stat vf_tx_packets) - $(sent)))
+}
 dropped=$(stat vf_tx_dropped)
+others=$(apart)
 echo 1 >"$full"
 before=$(sent)
 # few, since the sender's socket has to pay for those that wait
@@ -101,6 +107,10 @@ all_sent() {
 	[ "$(sent)" -ge $((before + 5)) ]
 }
 eventually 5 "the packets that waited for room" all_sent
+counted_once() {
+	[ "$(apart)" -eq "$others" ]
+}
+eventually 5 "each packet counted once, also that which found no room" counted_once
 vf_stats
 same "packets dropped meanwhile" "$dropped" "$(stat vf_tx_dropped)"
 
