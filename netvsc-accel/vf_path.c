@@ -78,6 +78,7 @@ static bool may_pass_qdisc(const struct net_device *vf, const struct netdev_queu
 		return true;
 	if (unlikely(!(qdisc->flags & TCQ_F_CAN_BYPASS)))
 		return false;
+	/* each kind on its own: the flags are looked at once, not by either function again */
 	if (qdisc->flags & TCQ_F_NOLOCK)
 		return !qdisc_is_running(qdisc) && nolock_qdisc_is_empty(qdisc);
 	return !qdisc_is_running(qdisc) && qdisc_is_empty(qdisc);
