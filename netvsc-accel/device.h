@@ -62,6 +62,11 @@
 
 /* VMBus packets under way on a queue. */
 #define NVA_TX_SLOTS		1024
+/*
+ * Send sections under way that keep a host busy while their queue waits: longer than the longest
+ * poll period.
+ */
+#define NVA_DEEP_SECTIONS	128u
 /* RNDIS header and four records of per-packet information, rounded so that none crosses a page. */
 #define NVA_TX_HEADER		128
 /* Ranges of a GPA-direct packet that hosts are known to take. */
@@ -148,13 +153,12 @@ struct nva_cut {
  * @open: the channel is open and NAPI enabled
  * @recv_size: bytes of the receive buffer, 0 while there is none; session
  * @send_section: bytes of a section of the send buffer; session
- * @first_section: the host's number of this queue's section 0; session
  * @copy_max: longest RNDIS message that is copied; RTNL
  * @max_ranges: ranges the host takes in a packet; session
  * @batch_max: RNDIS messages the host takes in one packet; session
  * @batch_align: alignment of each; session
  * @recv_buf: receive buffer; session
- * @send_buf: this queue's part of the send buffer; session
+ * @send_buf: send buffer, of all queues; session
  * @headers: RNDIS headers of packets sent by reference, NVA_TX_HEADER bytes a slot, pages as they
  *	     are needed; session, tx lock
  * @pool: receive pages; session
@@ -166,7 +170,8 @@ struct nva_cut {
  * @open_last: where the last message in it starts; tx lock
  * @open_at: start of that section; tx lock
  * @quiet: packets taken since the host was last told; tx lock
- * @deep: free sections that a stopped queue waits for, 0 where there are few in all; session
+ * @lender: queue to ask for sections first; tx lock
+ * @borrow_vain: jiffies when none had any to spare, 0 for never; tx lock
  * @xdp_seen: frames of XDP when sections last ran out; tx lock
  * @slots: packets under way, see txslots.h
  * @tx_stats: counters, written under the tx lock
@@ -203,7 +208,6 @@ struct nva_queue {
 	bool open;
 	u32 recv_size;
 	u32 send_section;
-	u32 first_section;
 	u32 copy_max;
 	u32 max_ranges;
 	u32 batch_max;
@@ -224,7 +228,8 @@ struct nva_queue {
 	u32 open_used;
 	u32 open_last;
 	u32 quiet;
-	u32 deep;
+	u32 lender;
+	u32 borrow_vain;
 	u64 xdp_seen;
 	struct nva_tx_stats tx_stats;
 	struct nva_slots slots;
@@ -576,6 +581,11 @@ void nva_tx_release(struct nva_queue *q);
 bool nva_tx_idle(struct nva_queue *q);
 void nva_tx_stop(struct nva_device *dev);
 void nva_tx_timeout(struct net_device *ndev, unsigned int queue);
+
+/* sections.c: lending of send sections */
+u32 nva_sections_most(u32 own);
+bool nva_sections_borrow(struct nva_queue *q);
+bool nva_sections_take(struct nva_queue *q, struct nva_slot *slot);
 
 /* ethtool.c */
 extern const struct ethtool_ops nva_ethtool_ops;

@@ -17,7 +17,7 @@ static const struct nva_stat tx_stat[] = {
 	TX_STAT(packets), TX_STAT(bytes), TX_STAT(copied), TX_STAT(direct), TX_STAT(messages),
 	TX_STAT(gso_packets), TX_STAT(gso_bytes), TX_STAT(csum), TX_STAT(no_section),
 	TX_STAT(linearized), TX_STAT(stop), TX_STAT(wake), TX_STAT(ring_full), TX_STAT(dropped),
-	TX_STAT(xdp_sent), TX_STAT(xdp_dropped),
+	TX_STAT(xdp_sent), TX_STAT(xdp_dropped), TX_STAT(borrowed),
 };
 
 static const struct nva_stat rx_stat[] = {

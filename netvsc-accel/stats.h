@@ -33,6 +33,7 @@ struct rtnl_link_stats64;
  * @dropped: not sent: no memory, checksum impossible, or no session
  * @xdp_sent: of @packets, frames of XDP programs and AF_XDP sockets
  * @xdp_dropped: such frames not sent for want of room
+ * @borrowed: send sections that other queues lent
  */
 struct nva_tx_stats {
 	struct u64_stats_sync syncp;
@@ -52,6 +53,7 @@ struct nva_tx_stats {
 	u64 dropped;
 	u64 xdp_sent;
 	u64 xdp_dropped;
+	u64 borrowed;
 };
 
 /**

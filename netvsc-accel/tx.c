@@ -8,7 +8,7 @@
  *
  * When the ring or the slots run out the queue stops and asks for an interrupt. What was already
  * copied stays in the open section and goes first when there is room again. When the sections run
- * out a queue that has many stops as well: see sections_wanted().
+ * out, those of other queues included, a queue that has many stops as well: see sections_wanted().
  */
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
@@ -24,8 +24,6 @@
 /* Room in the ring that a stopped queue waits for: a few packets of the largest kind. */
 #define RESTART_ROOM		(4 * hva_gpa_size(NVA_TX_RANGES, NVSP_MESSAGE_SIZE))
 #define RESTART_SLOTS		16
-/* Sections under way that keep a host busy while we wait: longer than the longest poll period. */
-#define DEEP_SECTIONS		128
 
 #define HEADERS_A_PAGE		(PAGE_SIZE / NVA_TX_HEADER)
 #define HEADER_MAX		(sizeof(struct rndis_packet) + 4 * sizeof(struct rndis_ppi_u32))
@@ -79,10 +77,11 @@ int nva_tx_create(struct nva_queue *q, u32 channels)
 {
 	struct nva_device *dev = q->dev;
 	int node = cpu_to_node(q->cpu);
-	u32 sections = min_t(u32, dev->send_sections / channels, NVA_NO_SECTION - 1);
+	u32 sections = min_t(u32, dev->send_sections, NVA_NO_SECTION) / channels;
 	int err;
 
-	err = nva_slots_init(&q->slots, NVA_TX_SLOTS, sections, node);
+	err = nva_slots_init(&q->slots, NVA_TX_SLOTS, q->index * sections, sections,
+			     nva_sections_most(sections), node);
 	if (err)
 		return err;
 	q->headers = kcalloc(DIV_ROUND_UP(NVA_TX_SLOTS, HEADERS_A_PAGE), sizeof(*q->headers),
@@ -92,13 +91,13 @@ int nva_tx_create(struct nva_queue *q, u32 channels)
 	q->headers[0] = alloc_pages_node(node, GFP_KERNEL, 0);
 	if (!q->headers[0])
 		return -ENOMEM;
-	q->first_section = q->index * sections;
 	q->send_section = dev->send_section;
-	q->send_buf = dev->send.at + (size_t)q->first_section * dev->send_section;
+	q->send_buf = dev->send.at;
 	q->max_ranges = dev->max_ranges;
 	q->batch_max = dev->batch_max;
 	q->batch_align = dev->batch_align;
-	q->deep = sections >= DEEP_SECTIONS ? sections / 4 : 0;
+	q->lender = q->index;
+	q->borrow_vain = 0;
 	q->open_slot = NULL;
 	q->quiet = 0;
 	nva_tx_copy_max(q);
@@ -332,7 +331,7 @@ static int flush_open(struct nva_queue *q, bool more)
 	u64 id;
 	int err;
 
-	put_message(&message, q->first_section + slot->section, q->open_used);
+	put_message(&message, slot->section, q->open_used);
 	id = nva_slots_next_id(&q->slots, slot);
 	hva_batch_begin(&batch, &q->hc);
 	err = hva_batch_inband(&batch, &message, sizeof(message), id,
@@ -380,7 +379,9 @@ static u32 sections_wanted(struct nva_queue *q)
 	bool xdp = q->xdp_seen != q->tx_stats.xdp_sent;
 
 	q->xdp_seen = q->tx_stats.xdp_sent;
-	return xdp || irqs_disabled() ? 0 : q->deep;
+	if (xdp || irqs_disabled() || q->slots.n_sections < NVA_DEEP_SECTIONS)
+		return 0;
+	return q->slots.n_sections / 4;
 }
 
 /* Is there something that the next packet might not find? */
@@ -389,10 +390,14 @@ static bool running_out(struct nva_queue *q)
 	u32 want;
 
 	/* the completer's line is looked at only when the own stacks run low */
-	if (likely(q->slots.n_free >= 2 && (q->slots.n_free_sections || q->open_slot || !q->deep)))
+	if (likely(q->slots.n_free >= 2 &&
+		   (q->slots.n_free_sections || q->open_slot ||
+		    q->slots.n_sections < NVA_DEEP_SECTIONS)))
 		return false;
 	want = q->open_slot ? 0 : min(sections_wanted(q), 1u);
-	return !nva_slots_room(&q->slots, 2, want);
+	if (nva_slots_room(&q->slots, 2, want))
+		return false;
+	return !want || q->slots.n_free < 2 || !nva_sections_borrow(q);
 }
 
 static bool has_room(struct nva_queue *q)
@@ -461,7 +466,7 @@ static int open_section(struct nva_queue *q)
 
 	if (unlikely(!slot))
 		return -EAGAIN;
-	if (unlikely(!nva_slots_take_section(&q->slots, slot))) {
+	if (unlikely(!nva_sections_take(q, slot))) {
 		nva_slots_put(&q->slots, slot);
 		return -ENOSPC;
 	}

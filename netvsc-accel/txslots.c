@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/compiler.h>
 #include <linux/errno.h>
+#include <linux/math.h>
+#include <linux/minmax.h>
 #include <linux/nospec.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <asm/barrier.h>
 
 #include "txslots.h"
@@ -15,33 +18,40 @@
  * nva_slots_init() - allocate the slots of a queue, all free
  * @s: zeroed memory
  * @size: number of slots, a power of two up to NVA_SLOTS_MAX
- * @n_sections: sections of the send buffer that belong to this queue, below NVA_NO_SECTION, may be
- * 0
+ * @first_section: number of the first section of the send buffer that it holds
+ * @n_sections: how many it holds from there on, may be 0; all numbers are below NVA_NO_SECTION
+ * @section_room: how many it may ever hold, see nva_slots_lend(); at least as many
  * @node: NUMA node of the queue's CPU, or NUMA_NO_NODE
  *
  * Context: process. nva_slots_match() may be called meanwhile and finds nothing.
  * Return: 0, -EINVAL, or -ENOMEM with nothing allocated.
  */
-int nva_slots_init(struct nva_slots *s, u32 size, u32 n_sections, int node)
+int nva_slots_init(struct nva_slots *s, u32 size, u32 first_section, u32 n_sections,
+		   u32 section_room, int node)
 {
 	u32 i;
 
-	if (!size || size > NVA_SLOTS_MAX || size & (size - 1) || n_sections >= NVA_NO_SECTION)
+	if (!size || size > NVA_SLOTS_MAX || size & (size - 1))
+		return -EINVAL;
+	if (first_section > NVA_NO_SECTION || n_sections > NVA_NO_SECTION - first_section ||
+	    section_room < n_sections || section_room > NVA_NO_SECTION)
 		return -EINVAL;
 	s->slot = kvzalloc_node(array_size(size, sizeof(*s->slot)), GFP_KERNEL, node);
 	s->stack = kvzalloc_node(array_size(size, sizeof(*s->stack)), GFP_KERNEL, node);
 	s->returned = kvzalloc_node(array_size(size, sizeof(*s->returned)), GFP_KERNEL, node);
-	s->section_stack = kvzalloc_node(array_size(n_sections + 1, sizeof(*s->section_stack)),
+	s->section_stack = kvzalloc_node(array_size(section_room + 1, sizeof(*s->section_stack)),
 					 GFP_KERNEL, node);
 	if (!s->slot || !s->stack || !s->returned || !s->section_stack) {
 		nva_slots_free(s);
 		return -ENOMEM;
 	}
+	s->section_room = section_room;
+	s->section_keep = DIV_ROUND_UP(n_sections, 2);
 	s->n_sections = n_sections;
 	for (i = 0; i < size; i++)
 		s->stack[i] = size - 1 - i;
 	for (i = 0; i < n_sections; i++)
-		s->section_stack[i] = n_sections - 1 - i;
+		s->section_stack[i] = first_section + n_sections - 1 - i;
 	s->n_free = size;
 	s->n_free_sections = n_sections;
 	s->head = 0;
@@ -128,6 +138,40 @@ bool nva_slots_take_section(struct nva_slots *s, struct nva_slot *slot)
 		return false;
 	slot->section = s->section_stack[--s->n_free_sections];
 	return true;
+}
+
+/**
+ * nva_slots_lend() - let another queue have free sections
+ * @from: who may have some to spare
+ * @to: who has none
+ *
+ * Half of what is free goes: who is asked next still has some, and so has @from when its own
+ * packets come. Half of a queue's own sections stay with it whatever happens. Nobody lends to who
+ * is no worse off: @from has less than half as many under way as @to, or holds more than twice as
+ * many. There is no giving back but being lent to.
+ *
+ * Context: producer of both.
+ * Return: how many sections changed hands.
+ */
+u32 nva_slots_lend(struct nva_slots *from, struct nva_slots *to)
+{
+	u32 busy = to->n_sections - to->n_free_sections, spare, n;
+
+	nva_slots_reclaim(from);
+	if (2 * (from->n_sections - from->n_free_sections) >= busy &&
+	    from->n_sections <= 2 * to->n_sections)
+		return 0;
+	if (from->n_sections <= from->section_keep || to->n_sections >= to->section_room)
+		return 0;
+	spare = min(DIV_ROUND_UP(from->n_free_sections, 2), from->n_sections - from->section_keep);
+	n = min(spare, to->section_room - to->n_sections);
+	from->n_free_sections -= n;
+	from->n_sections -= n;
+	memcpy(to->section_stack + to->n_free_sections, from->section_stack + from->n_free_sections,
+	       n * sizeof(*to->section_stack));
+	to->n_free_sections += n;
+	to->n_sections += n;
+	return n;
 }
 
 /**

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What is under way on one transmit queue: a slot for each VMBus packet that the host has not
- * completed, and the queue's own part of the send buffer. Pure state without driver types, so that
- * tests/unit runs the same source.
+ * completed, and the sections of the send buffer that the queue holds: its own, less what it lent
+ * to other queues, and what these lent to it. Pure state without driver types, so that tests/unit
+ * runs the same source.
  *
  * One producer (ndo_start_xmit, under the queue's tx lock) takes slots and sections from two
  * private stacks: the one freed last is the one still in cache. One completer (NAPI) gives slots
@@ -31,7 +32,7 @@ struct sk_buff;
  * @skb: packet whose memory the host reads; NULL when the data was copied into a section
  * @bytes: bytes to report to BQL
  * @packets: packets to report to BQL
- * @section: index in the queue's sections, or NVA_NO_SECTION
+ * @section: the host's number of a section, or NVA_NO_SECTION
  */
 struct nva_slot {
 	u64 id;
@@ -48,7 +49,9 @@ struct nva_slot {
  * @section_stack: free sections likewise
  * @returned: ring of slots that the completer gave back
  * @size: slots, a power of two
- * @n_sections: sections
+ * @section_room: sections it may hold
+ * @section_keep: sections it never lends
+ * @n_sections: sections it holds, those under way included
  * @n_free: height of @stack
  * @n_free_sections: height of @section_stack
  * @generation: of the id given last
@@ -62,11 +65,13 @@ struct nva_slots {
 	u16 *section_stack;
 	u16 *returned;
 	u32 size;
-	u32 n_sections;
+	u16 section_room;
+	u16 section_keep;
 
 	/* producer's */
 	u32 n_free ____cacheline_aligned;
 	u32 n_free_sections;
+	u32 n_sections;
 	u32 generation;
 	u32 tail;
 
@@ -74,11 +79,13 @@ struct nva_slots {
 	u32 head ____cacheline_aligned;
 };
 
-int nva_slots_init(struct nva_slots *s, u32 size, u32 n_sections, int node);
+int nva_slots_init(struct nva_slots *s, u32 size, u32 first_section, u32 n_sections,
+		   u32 section_room, int node);
 void nva_slots_free(struct nva_slots *s);
 void nva_slots_reclaim(struct nva_slots *s);
 struct nva_slot *nva_slots_take(struct nva_slots *s);
 bool nva_slots_take_section(struct nva_slots *s, struct nva_slot *slot);
+u32 nva_slots_lend(struct nva_slots *from, struct nva_slots *to);
 bool nva_slots_room(struct nva_slots *s, u32 slots, u32 sections);
 void nva_slots_put(struct nva_slots *s, struct nva_slot *slot);
 u64 nva_slots_next_id(struct nva_slots *s, const struct nva_slot *slot);

@@ -53,7 +53,7 @@ static void *section_new(struct nva_queue *q, struct nva_outgoing *out, u32 byte
 
 	if (unlikely(!slot))
 		return NULL;
-	if (unlikely(!nva_slots_take_section(&q->slots, slot))) {
+	if (unlikely(!nva_sections_take(q, slot))) {
 		nva_slots_put(&q->slots, slot);
 		return NULL;
 	}
@@ -191,7 +191,7 @@ static int write_one(struct nva_queue *q, struct hva_batch *batch, struct nva_sl
 					  hva_batch_gpa(batch, pages, n, &message, sizeof(message),
 							id);
 	} else {
-		message.rndis.section = cpu_to_le32(q->first_section + slot->section);
+		message.rndis.section = cpu_to_le32(slot->section);
 		message.rndis.section_bytes = cpu_to_le32(bytes);
 		err = hva_batch_inband(batch, &message, sizeof(message), id,
 				       VMBUS_DATA_PACKET_FLAG_COMPLETION_REQUESTED);
@@ -390,6 +390,8 @@ u32 nva_xdp_send_umem(struct nva_queue *q, struct xsk_buff_pool *pool, u32 *room
 	/* a frame a section at worst: what the socket hands over cannot be given back */
 	if (q->slots.n_free_sections < *room || q->slots.n_free < *room)
 		nva_slots_reclaim(&q->slots);
+	if (unlikely(!q->slots.n_free_sections))
+		nva_sections_borrow(q);
 	*room = min3(*room, q->slots.n_free_sections, q->slots.n_free);
 	n = *room ? xsk_tx_peek_release_desc_batch(pool, *room) : 0;
 	if (!n)

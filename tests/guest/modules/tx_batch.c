@@ -11,8 +11,9 @@
  *
  * The write returns when all were handed over; `sent` says how many. A queue that is stopped, by
  * the driver or by its byte limit, is left alone, as the stack does, and looked at again after a
- * sleep: a host that is slower than the driver costs no guest time. `busy` counts the sleeps. With
- * netpoll=1 a burst is sent with interrupts off and each packet of it alone, as netpoll does.
+ * sleep: a host that is slower than the driver costs no guest time. `busy` counts the sleeps.
+ * Packets go to the transmit queue of number `queue`, whoever that is mapped to. With netpoll=1 a
+ * burst is sent with interrupts off and each packet of it alone, as netpoll does.
  */
 #include <linux/delay.h>
 #include <linux/etherdevice.h>
@@ -35,6 +36,8 @@ static unsigned int burst = 16;
 module_param(burst, uint, 0444);
 static unsigned int count = 1;
 module_param(count, uint, 0444);
+static unsigned int queue;
+module_param(queue, uint, 0444);
 static bool netpoll;
 module_param(netpoll, bool, 0444);
 static unsigned int sent;
@@ -67,6 +70,7 @@ static void fill(struct sk_buff *skb, const struct net_device *dev)
 	udp->dest = htons(9);
 	udp->len = htons(size - ETH_HLEN - sizeof(*ip));
 	skb->protocol = eth->h_proto;
+	skb_set_queue_mapping(skb, queue);
 	skb_reset_mac_header(skb);
 	skb_set_network_header(skb, ETH_HLEN);
 	skb_set_transport_header(skb, ETH_HLEN + sizeof(*ip));
@@ -118,7 +122,7 @@ static unsigned int hand_over(struct net_device *dev, struct netdev_queue *txq, 
 
 static void send_all(struct net_device *dev)
 {
-	struct netdev_queue *txq = netdev_get_tx_queue(dev, 0);
+	struct netdev_queue *txq = netdev_get_tx_queue(dev, queue);
 
 	while (sent < count && !signal_pending(current)) {
 		unsigned int taken;
@@ -163,7 +167,7 @@ static int __init tx_batch_init(void)
 	netdev = dev_get_by_name(&init_net, nic);
 	if (!netdev)
 		return -ENODEV;
-	err = make_buffers(netdev);
+	err = queue < netdev->real_num_tx_queues ? make_buffers(netdev) : -ERANGE;
 	if (err) {
 		free_buffers();
 		dev_put(netdev);

@@ -12,44 +12,11 @@
 
 # shellcheck source=/dev/null
 . /lab/measure.sh
+# shellcheck source=/dev/null
+. /lab/flood.sh
 
 [ "$DRIVER" = hv_netvsc_accel ] || skip "sections and counters are those of hv_netvsc_accel"
 [ -n "$COUNTED" ] || skip "who is faster is known in counted mode only"
-
-has_seen() {
-	[ "$(seen "$1" "$2")" -ge "$3" ]
-}
-
-# sections NIC COUNT
-sections() {
-	# ethtool refuses to change nothing
-	[ "$(ethtool -g "$1" | awk '$1 == "TX:" { now = $2 } END { print now }')" = "$2" ] ||
-		run ethtool -G "$1" tx "$2"
-	eventually 15 "carrier of $1" grep -q 1 "/sys/class/net/$1/carrier"
-	echo 10000000 >"/sys/class/net/$1/queues/tx-0/byte_queue_limits/limit_min"
-}
-
-# flood NIC OBJECT [COMMAND]: all packets get to the host; the command is run just before.
-flood() {
-	before=$(seen "$2" tx_packets)
-	insert_ours tx_batch "nic=$1" size=60 burst=16 "count=$PACKETS"
-	${3:-:}
-	echo 1 >/sys/module/tx_batch/parameters/run || fail "tx_batch does not run"
-	at_least "packets that tx_batch sent" "$PACKETS" "$(cat /sys/module/tx_batch/parameters/sent)"
-	eventually 2 "all packets at the host" has_seen "$2" tx_packets $((before + PACKETS))
-	run rmmod tx_batch
-}
-
-# was NIC: what the next lines count from.
-was() {
-	before_direct=$(value "$1" tx_queue_0_direct)
-	before_none=$(value "$1" tx_queue_0_no_section)
-	before_stop=$(value "$1" tx_queue_0_stop)
-}
-
-direct() {
-	echo $(($(value "$1" tx_queue_0_direct) - before_direct))
-}
 
 driver_load 2
 many=${nics% *}
@@ -62,7 +29,7 @@ was "$many"
 flood "$many" net0
 result many_direct "$(direct "$many")"
 same "packets by reference, of a queue with many sections" 0 "$(direct "$many")"
-at_least "times that it stopped" 2 $(($(value "$many" tx_queue_0_stop) - before_stop))
+at_least "times that it stopped" 2 "$(stops "$many")"
 same "starts after each stop" "$(value "$many" tx_queue_0_stop)" "$(value "$many" tx_queue_0_wake)"
 
 sections "$few" 32
@@ -70,7 +37,7 @@ was "$few"
 flood "$few" net1
 result few_direct "$(direct "$few")"
 at_least "packets by reference, of a queue with few sections" 100 "$(direct "$few")"
-same "for want of a section" "$(direct "$few")" $(($(value "$few" tx_queue_0_no_section) - before_none))
+same "for want of a section" "$(direct "$few")" "$(no_section "$few")"
 
 # Nobody can complete anything while netpoll sends: it gets as far as there are slots.
 sections "$many" 170
@@ -84,7 +51,7 @@ run rmmod tx_batch
 # reference, and the rest when the socket is done.
 waiter xdp txonly "$many" 0 $((20 * PACKETS)) 60 measure || fail "xdp: $(tail -n 1 /tmp/waiter.err)"
 was "$many"
-flood "$many" net0 begin_now
+flood "$many" net0 0 begin_now
 result beside_direct "$(direct "$many")"
 at_least "packets by reference, beside a socket" 20 "$(direct "$many")"
 waiter_done

@@ -92,7 +92,7 @@ void test_race(void)
 	pthread_t producer, completer;
 	u32 i;
 
-	check(!nva_slots_init(&slots, SIZE, SECTIONS, 0));
+	check(!nva_slots_init(&slots, SIZE, 0, SECTIONS, SECTIONS, 0));
 	check(!pthread_create(&producer, NULL, produce, NULL));
 	check(!pthread_create(&completer, NULL, complete, NULL));
 	pthread_join(producer, NULL);
