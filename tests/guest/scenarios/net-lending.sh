@@ -5,7 +5,7 @@
 #: cpus=4 deadline=120 guest=bench guest=modules
 #: PACKETS=6000
 #: --io-delay 20
-#: --io-rate 500000
+#: --io-rate 100000
 #: --net netvsc,id=net0,backend=sink,queues=@CPUS@
 
 # shellcheck source=/dev/null
