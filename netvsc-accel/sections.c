@@ -23,6 +23,20 @@ u32 nva_sections_most(u32 own)
 	return max(own, 2 * NVA_DEEP_SECTIONS);
 }
 
+/* Asks one queue that is not sending at this moment. Returns how many sections it lent. */
+static u32 ask(struct nva_queue *other, struct nva_queue *q)
+{
+	u32 got = 0;
+
+	if (other == q || !nva_queue_ready(other) || !__netif_tx_trylock(other->txq))
+		return 0;
+	/* a session that ends has the lock after each queue died */
+	if (nva_queue_ready(other))
+		got = nva_slots_lend(&other->slots, &q->slots);
+	__netif_tx_unlock(other->txq);
+	return got;
+}
+
 /**
  * nva_sections_borrow() - get sections of other queues
  * @q: queue, whose completions have all been looked at and freed none
@@ -45,14 +59,7 @@ bool nva_sections_borrow(struct nva_queue *q)
 	if (q->borrow_vain && q->borrow_vain == (u32)jiffies)
 		return false;
 	for (i = 0; i < n && !got; i++) {
-		struct nva_queue *other = dev->queue[q->lender];
-
-		if (other != q && nva_queue_ready(other) && __netif_tx_trylock(other->txq)) {
-			/* a session that ends has the lock after each queue died */
-			if (nva_queue_ready(other))
-				got = nva_slots_lend(&other->slots, &q->slots);
-			__netif_tx_unlock(other->txq);
-		}
+		got = ask(dev->queue[q->lender], q);
 		/* who gave some may have more */
 		if (!got)
 			q->lender = q->lender + 1 < n ? q->lender + 1 : 0;
