@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # From the results of a run (hvlab(8), RESULTS) to rows: one for each phase and driver, as
 # tests/guest/measure.sh left them. A row's numbers are per packet, or per operation where the
-# phase counts operations; what the snapshots themselves cost is taken off. A phase with memory_kb has
-# that instead.
+# phase counts operations; what the snapshots themselves cost is taken off: the median of the base's
+# pairs of snapshots, each taken as a whole. A phase with memory_kb has that instead.
 # docs/performance.md describes the fields.
 
 def vp(f): [.vcpus.vp[] | f] | add;
@@ -24,6 +24,12 @@ def at($nic):
 
 def minus($b): with_entries(.value -= ($b[.key] // 0));
 
+# What a phase without traffic costs: of its pairs of snapshots the one with the median of guest time.
+def base($name):
+  [ [.[] | select(.name == "\($name).begin") | at(null)], [.[] | select(.name == "\($name).end") | at(null)] ]
+  | transpose | map(.[0] as $begin | .[1] | minus($begin)) | sort_by(.ns) | .[(length - 1) / 2 | floor]
+  // error("no snapshots of \($name)");
+
 . as $run
 | ([.snapshots[] | { (.name): . }] | add) as $snap
 | [ .results | to_entries[] | select((.value | type) == "object" and .value.label)
@@ -35,13 +41,11 @@ def minus($b): with_entries(.value -= ($b[.key] // 0));
       elif $phase.memory_kb then $phase | del(.label, .size, .queues)
       else
         ($snap["\($driver)/\($name).begin"]) as $a | ($snap["\($driver)/\($name).end"]) as $b
-        | ($snap["\($driver)/\($phase.base).begin"]) as $ba
-        | ($snap["\($driver)/\($phase.base).end"]) as $bb
+        | ($run.snapshots | base("\($driver)/\($phase.base)")) as $base
         | (if $phase.operations then $phase.operations
            else $b[$phase.nic].backend[$phase.count] - $a[$phase.nic].backend[$phase.count] end) as $n
         | select($n > 0)
-        | (($b | at($phase.nic)) | minus($a | at($phase.nic))
-           | minus(($bb | at(null)) | minus($ba | at(null)))) as $d
+        | ($b | at($phase.nic) | minus($a | at($phase.nic)) | minus($base)) as $d
         | { count: $n,
             guest_ns: ($d.ns / $n),
             exits: ({ total: $d.exits, io: $d.io, mmio: $d.mmio, msr: $d.msr, halt: $d.halt,
