@@ -37,7 +37,7 @@
 
 static const uint8_t source_mac[ETH_ALEN] = { 0x02, 0, 0, 0, 0x50, 0xc0 };
 
-/* One flow's frame up to and including its sequence number, with everything else in place. */
+/* One flow's frame, at least up to and including its sequence number, all else in place. */
 struct flow {
 	uint8_t hdr[HDR_MAX];
 	uint32_t sum; /* what the L4 checksum covers, numbers that vary being 0 */
@@ -83,6 +83,7 @@ struct source {
 	struct rss rss;
 	/* where things are in a frame of this configuration */
 	unsigned int l4_off, csum_off, seq_off, hdr_len;
+	unsigned int own_len; /* of what is in a slot: all, or headers and number */
 	bool running; /* control loop's view */
 };
 
@@ -111,6 +112,7 @@ static void layout(struct source *src)
 	src->csum_off = src->l4_off + (c->tcp ? TCP_CSUM : UDP_CSUM);
 	src->seq_off = src->l4_off + (c->tcp ? TCP_HLEN : UDP_HLEN);
 	src->hdr_len = src->seq_off + sizeof(struct backend_seq);
+	src->own_len = c->size <= HDR_MAX ? c->size : src->hdr_len;
 }
 
 static void flow_ip(const struct source *src, uint8_t *ip, uint32_t number)
@@ -163,6 +165,7 @@ static void flow_make(const struct source *src, struct flow *flow, uint32_t numb
 		wire_put16(l4 + UDP_LEN, c->size - src->l4_off);
 	}
 	wire_put32(flow->hdr + src->seq_off, BACKEND_SEQ_MAGIC);
+	memcpy(flow->hdr + src->hdr_len, src->payload, src->own_len - src->hdr_len);
 
 	frame_clear(&f);
 	frame_add(&f, flow->hdr, src->hdr_len);
@@ -255,7 +258,7 @@ static uint64_t allowance(struct queue *queue, struct backend_queue_stats *s)
 	return due < queue->left ? due : queue->left;
 }
 
-/* Copy the flow's headers to the slot and fill in what varies. */
+/* Copy the flow's frame, or its headers, to the slot and fill in what varies. */
 static void frame_make(const struct source *src, struct flow *flow, uint8_t *slot)
 {
 	uint64_t seq = __builtin_bswap64(flow->seq);
@@ -304,11 +307,11 @@ static void batch_make(const struct source *src, struct queue *queue, struct fra
 		f->n_iov = 1;
 		f->len = src->cfg.size;
 		f->iov[0].iov_base = queue->slot[i];
-		f->iov[0].iov_len = src->hdr_len;
-		if (f->len > src->hdr_len) {
+		f->iov[0].iov_len = src->own_len;
+		if (f->len > src->own_len) {
 			f->n_iov = 2;
 			f->iov[1].iov_base = src->payload;
-			f->iov[1].iov_len = f->len - src->hdr_len;
+			f->iov[1].iov_len = f->len - src->own_len;
 		}
 	}
 }

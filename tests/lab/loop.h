@@ -153,7 +153,8 @@ uint64_t clock_ns(void);
 /**
  * loop_guest_ns() - clock_ns() without what the calling thread has run
  *
- * Where one processor serves guest and host in turn, that is the time the guest could have had.
+ * Where one processor serves guest and host in turn, that is the time the guest could have had. A
+ * loop's thread looks once between two waits, and has that answer until the next.
  */
 uint64_t loop_guest_ns(void);
 

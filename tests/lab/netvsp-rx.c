@@ -155,7 +155,7 @@ static uint8_t *add_ppi(struct rndis_packet *p, uint8_t *at, const char *name, u
 	return at + sizeof(ppi);
 }
 
-static uint32_t csum_value(const struct netvsp *dev, const struct frame *f)
+static inline uint32_t csum_value(const struct netvsp *dev, const struct frame *f)
 {
 	bool bad = f->csum == FRAME_CSUM_BAD, v6;
 	const uint8_t *b;

@@ -78,7 +78,7 @@ level1_run() {
 	set -- "$1" -nodefaults -no-user-config -display none -no-reboot -M pc \
 		-cpu max,erms=off,fsrm=off -m $((memory + 768)) \
 		-kernel "$level1_vmlinux" -initrd "$level1_initrd" \
-		-append "console=ttyS0 quiet panic=-1 mitigations=off nowatchdog no_timer_check tsc=reliable $tsc" \
+		-append "console=ttyS0 quiet panic=-1 mitigations=off psi=0 nowatchdog no_timer_check tsc=reliable $tsc" \
 		-chardev "file,id=console,path=$1/level1.log" -serial chardev:console \
 		-drive "file=$1/job.tar,format=raw,if=none,id=job,readonly=on" \
 		-device virtio-blk-pci,drive=job -device virtio-serial-pci \
