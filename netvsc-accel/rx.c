@@ -629,7 +629,9 @@ static bool receive_frame(struct nva_queue *q, const void *message, const struct
 		u64_stats_update_end(&q->rx_stats.syncp);
 		return true;
 	}
-	if (unlikely(rx->data_length < ETH_HLEN && !(rx->piece & ~RNDIS_PIECE_FIRST))) {
+	/* pieces behind the first may be as short as they like */
+	if (unlikely(rx->data_length < ETH_HLEN &&
+		     (!rx->piece || rx->piece & RNDIS_PIECE_FIRST))) {
 		nva_fault(q->dev, NVA_RX_RUNT);
 		return false;
 	}
