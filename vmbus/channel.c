@@ -66,9 +66,14 @@ EXPORT_SYMBOL_GPL(hva_attach);
 void hva_detach(struct hva_channel *hc)
 {
 	struct vmbus_channel *channel = hc->channel;
+	unsigned long flags;
 
 	if (!channel)
 		return;
+	/* left there by the bus when it could not open the channel, and called as the host likes */
+	spin_lock_irqsave(&channel->sched_lock, flags);
+	channel->onchannel_callback = NULL;
+	spin_unlock_irqrestore(&channel->sched_lock, flags);
 	channel->next_request_id_callback = hc->found.next_request_id;
 	channel->request_addr_callback = hc->found.request_addr;
 	channel->rqstor_size = max(hc->found.rqstor_size, 1u);

@@ -79,10 +79,9 @@ static u32 advance(u32 index, u32 bytes, u32 size)
  * host's.
  */
 
+/* Said by hva_batch_end(): under the lock a console on this NIC would wait for it for good. */
 static void refuse(struct hva_batch *batch, int error)
 {
-	if (error == -EIO && !batch->hc->stats.tx_bad_index++)
-		hva_ring_lost(batch->hc->channel, "outbound index");
 	batch->error = error;
 }
 
@@ -278,7 +277,7 @@ int hva_batch_end(struct hva_batch *batch, bool more)
 {
 	struct hva_channel *hc = batch->hc;
 	struct vmbus_channel *channel = hc->channel;
-	bool ring = false;
+	bool ring = false, lost;
 
 	if (batch->next != batch->first) {
 		/* Packets are complete before the host sees the index. */
@@ -296,9 +295,12 @@ int hva_batch_end(struct hva_batch *batch, bool more)
 		ring = hc->doorbell_owed;
 		hc->doorbell_owed = false;
 	}
+	lost = unlikely(batch->error == -EIO) && !hc->stats.tx_bad_index++;
 	spin_unlock_irqrestore(&channel->outbound.ring_lock, batch->flags);
 	if (ring)
 		vmbus_setevent(channel);
+	if (unlikely(lost))
+		hva_ring_lost(channel, "outbound index");
 	return batch->error;
 }
 EXPORT_SYMBOL_GPL(hva_batch_end);

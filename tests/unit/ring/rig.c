@@ -132,6 +132,7 @@ void rig_reset(u32 size, bool copy)
 		exit(2);
 	rig.channel.state = CHANNEL_OPENED_STATE;
 	pthread_mutex_init(&rig.channel.outbound.ring_lock.mutex, NULL);
+	pthread_mutex_init(&rig.channel.sched_lock.mutex, NULL);
 	rig.channel.outbound.ring_buffer = out;
 	rig.channel.outbound.ring_datasize = size;
 	rig.channel.inbound.ring_buffer = in;
@@ -165,6 +166,8 @@ void shim_log(const struct device *dev, const char *format, ...)
 {
 	check(dev == &rig.device.device);
 	check(format[strlen(format) - 1] == '\n');
+	/* a console on the NIC would want it */
+	check(!rig.channel.outbound.ring_lock.held);
 	rig.logged++;
 }
 

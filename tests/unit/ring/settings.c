@@ -16,6 +16,11 @@ static u64 address(struct vmbus_channel *channel, u64 id)
 	return id;
 }
 
+static void interrupt(void *context)
+{
+	(void)context;
+}
+
 static struct vmbus_channel as_found(u32 rqstor_size)
 {
 	return (struct vmbus_channel){
@@ -44,9 +49,12 @@ static void round_trip(u32 rqstor_size)
 	check(channel.max_pkt_size == 9000 && !channel.low_latency);
 	check(channel.callback_mode == HV_CALL_ISR);
 	check(channel.kobj.references == 2);
+	/* The bus leaves it there when it cannot open the channel. */
+	channel.onchannel_callback = interrupt;
 	/* Rescinded meanwhile: given back all the same. */
 	channel.rescind = true;
 	hva_detach(&hc);
+	check(!channel.onchannel_callback && !channel.sched_lock.held);
 	check(channel.next_request_id_callback == next_id);
 	check(channel.request_addr_callback == address);
 	check(channel.rqstor_size == (rqstor_size ? rqstor_size : 1));

@@ -79,6 +79,7 @@ void shim_point(enum shim_access access, const volatile void *address);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);			\
 } while (0)
 
+#define unlikely(x) (x)
 typedef struct {
 	pthread_mutex_t mutex;
 	bool held;

@@ -119,6 +119,8 @@ struct vmbus_channel {
 	enum hv_callback_mode callback_mode;
 	bool low_latency;
 	struct kobject kobj;
+	spinlock_t sched_lock;
+	void (*onchannel_callback)(void *context);
 	u64 (*next_request_id_callback)(struct vmbus_channel *channel, u64 addr);
 	u64 (*request_addr_callback)(struct vmbus_channel *channel, u64 id);
 	u32 rqstor_size;
