@@ -45,6 +45,11 @@
 	page_pool_put_defragged_page(pool, page, size, direct)
 #endif
 
+/* An id and settings that outlive napi_disable(); before, the id did and there were no settings. */
+#ifndef HAVE_NETIF_NAPI_ADD_CONFIG
+#define netif_napi_add_config(dev, napi, poll, index) netif_napi_add(dev, napi, poll)
+#endif
+
 #ifndef HAVE_NETIF_QUEUE_SET_NAPI
 enum netdev_queue_type {
 	NETDEV_QUEUE_TYPE_RX,

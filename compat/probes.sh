@@ -26,6 +26,7 @@ probe HAVE_DEV_SET_MAC_ADDRESS_STORAGE 6.16 has_line linux/netdevice.h 'int dev_
 probe HAVE_IFF_NO_ADDRCONF 6.2 has_line linux/netdevice.h 'IFF_NO_ADDRCONF'
 probe HAVE_NETDEV_LOCK 6.15 has_header net/netdev_lock.h
 probe HAVE_NETDEV_STAT_OPS 6.9 has_member linux/netdevice.h net_device 'struct netdev_stat_ops \*stat_ops'
+probe HAVE_NETIF_NAPI_ADD_CONFIG 6.13 has_line linux/netdevice.h 'netif_napi_add_config\('
 probe HAVE_NETIF_QUEUE_SET_NAPI 6.8 has_line linux/netdevice.h '^void netif_queue_set_napi\('
 probe HAVE_PAGE_POOL_QUEUE_IDX 6.12 has_page_pool 'unsigned int queue_idx;'
 probe HAVE_PAGE_POOL_TYPES 6.6 has_page_pool 'struct napi_struct \*napi;'

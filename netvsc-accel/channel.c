@@ -56,7 +56,7 @@ int nva_queue_create(struct nva_device *dev, u32 index)
 	nva_zc_create(q);
 	hva_poll_init(&q->poll, &q->hc, &q->napi);
 	hva_poll_set(&q->poll, dev->poll_adaptive, dev->poll_usecs);
-	netif_napi_add(dev->ndev, &q->napi, nva_poll);
+	netif_napi_add_config(dev->ndev, &q->napi, nva_poll, index);
 	dev->queue[index] = q;
 	WRITE_ONCE(dev->n_queues, index + 1);
 	return 0;
@@ -75,7 +75,10 @@ void nva_queue_destroy(struct nva_queue *q)
 	kfree(q);
 }
 
-/* The host has something for us, or made room. Runs in hard interrupt context. */
+/*
+ * The host has something for us, or made room. Runs in hard interrupt context, also while the
+ * channel is being opened: there is no ring before NAPI is enabled.
+ */
 static void interrupt(void *context)
 {
 	struct nva_queue *q = context;
@@ -114,7 +117,6 @@ int nva_channel_open(struct nva_queue *q, struct vmbus_channel *chan)
 	q->owed_first = 0;
 	q->owed_count = 0;
 	q->returned = 0;
-	napi_enable(&q->napi);
 	for (;;) {
 		err = vmbus_open(chan, bytes, bytes, NULL, 0, interrupt, q);
 		if (err != -ENOMEM || bytes / 2 < RING_MIN)
@@ -122,11 +124,18 @@ int nva_channel_open(struct nva_queue *q, struct vmbus_channel *chan)
 		bytes /= 2;
 	}
 	if (err) {
-		napi_disable(&q->napi);
 		hva_detach(&q->hc);
 		return err;
 	}
 	WRITE_ONCE(q->open, true);
+	/*
+	 * Not earlier: there is no ring before, and a poll need not wait for an interrupt (sockets
+	 * poll by themselves). Interrupts until now were for nothing, hence one of our own.
+	 */
+	napi_enable(&q->napi);
+	local_bh_disable();
+	interrupt(q);
+	local_bh_enable();
 	return 0;
 }
 

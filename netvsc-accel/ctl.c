@@ -198,6 +198,8 @@ static void give_up(struct nva_device *dev, int err)
 	spin_unlock_bh(&ctl->guard);
 	if (err == -ETIMEDOUT)
 		nva_reset(dev, NVA_CTL_TIMEOUT);
+	else
+		nva_tx_failed(dev->queue[0], err);
 }
 
 /**

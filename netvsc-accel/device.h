@@ -69,6 +69,7 @@
 #define NVA_DEEP_SECTIONS	128u
 /* RNDIS header and four records of per-packet information, rounded so that none crosses a page. */
 #define NVA_TX_HEADER		128
+#define NVA_TX_HEADERS_A_PAGE	(PAGE_SIZE / NVA_TX_HEADER)
 /* Ranges of a GPA-direct packet that hosts are known to take. */
 #define NVA_TX_RANGES		32
 /* Ranges of a packet received: a frame of 64 KiB that was coalesced from the smallest ones. */
@@ -513,6 +514,7 @@ void nva_session_start(struct nva_device *dev);
 int nva_reconfigure(struct nva_device *dev, const struct nva_config *want);
 void nva_reset(struct nva_device *dev, enum nva_fault why);
 void nva_reset_work(struct work_struct *work);
+void nva_session_check(struct nva_device *dev);
 bool nva_session_well(const struct nva_device *dev);
 void nva_session_retry(struct nva_device *dev);
 void nva_session_suspend(struct nva_device *dev);
@@ -571,14 +573,19 @@ netdev_tx_t nva_synthetic_xmit(struct sk_buff *skb, struct nva_queue *q);
 netdev_tx_t nva_xmit(struct sk_buff *skb, struct net_device *ndev);
 netdev_features_t nva_features_check(struct sk_buff *skb, struct net_device *ndev,
 				     netdev_features_t features);
-int nva_tx_create(struct nva_queue *q, u32 channels);
-void nva_tx_destroy(struct nva_queue *q);
-void nva_tx_copy_max(struct nva_queue *q);
 void nva_tx_complete(struct nva_queue *q, const struct hva_packet *packet, int budget, u32 *packets,
 		     u32 *bytes);
 void nva_tx_resume(struct nva_queue *q);
 void nva_tx_release(struct nva_queue *q);
+void nva_tx_flush(struct nva_queue *q);
+
+/* tx_queue.c: the transmit side of a queue as a whole */
+int nva_tx_create(struct nva_queue *q, u32 channels);
+void nva_tx_destroy(struct nva_queue *q);
+void nva_tx_copy_max(struct nva_queue *q);
+void nva_tx_failed(struct nva_queue *q, int err);
 bool nva_tx_idle(struct nva_queue *q);
+void nva_tx_start(struct nva_device *dev);
 void nva_tx_stop(struct nva_device *dev);
 void nva_tx_timeout(struct net_device *ndev, unsigned int queue);
 

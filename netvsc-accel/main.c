@@ -72,7 +72,7 @@ static int start(struct nva_device *dev)
 	if (err)
 		return err;
 	nva_session_start(dev);
-	netif_tx_wake_all_queues(dev->ndev);
+	nva_tx_start(dev);
 	show_link(dev);
 	return 0;
 }
@@ -410,6 +410,7 @@ static int nva_probe(struct hv_device *hdev, const struct hv_vmbus_device_id *id
 	err = register_netdevice(ndev);
 	if (!err) {
 		WRITE_ONCE(dev->registered, true);
+		nva_session_check(dev);
 		nva_attach(dev);
 		nva_vf_start(dev);
 	}

@@ -11,6 +11,7 @@
 #include <linux/ipv6.h>
 #include <linux/sizes.h>
 #include <linux/tcp.h>
+#include <net/busy_poll.h>
 #include <net/ip.h>
 
 #include "../compat/net_gro.h"
@@ -400,6 +401,8 @@ static noinline void list_udp(struct nva_queue *q, struct sk_buff *skb)
  */
 static __always_inline void deliver_udp(struct nva_queue *q, struct sk_buff *skb)
 {
+	/* as GRO does for all others: sockets poll by it */
+	skb_mark_napi_id(skb, &q->napi);
 	if (q->udp_wanted)
 		list_udp(q, skb);
 	else
@@ -514,6 +517,17 @@ static inline bool may_keep(const struct nva_queue *q, const struct rndis_rx *rx
 	return unlikely(q->zc.pages) && rx->csum & q->csum_trusted & RNDIS_RXCSUM_TCP_GOOD;
 }
 
+/* Do the headers, in our copy, say TCP as well? */
+static noinline bool tcp_inside(const struct sk_buff *skb)
+{
+	const struct ethhdr *eth = (const void *)skb->data;
+
+	if (skb->len >= ETH_HLEN + sizeof(struct iphdr) && eth->h_proto == htons(ETH_P_IP))
+		return ((const struct iphdr *)(eth + 1))->protocol == IPPROTO_TCP;
+	return skb->len >= ETH_HLEN + sizeof(struct ipv6hdr) && eth->h_proto == htons(ETH_P_IPV6) &&
+	       ((const struct ipv6hdr *)(eth + 1))->nexthdr == IPPROTO_TCP;
+}
+
 /* Starts a packet with @length bytes at @frame; @more is to come. @keep: see struct nva_tail. */
 static struct sk_buff *first_part(struct nva_queue *q, const void *frame, u32 length, bool more,
 				  bool keep)
@@ -521,7 +535,7 @@ static struct sk_buff *first_part(struct nva_queue *q, const void *frame, u32 le
 	u32 linear = more || length > LINEAR_MAX ? min(length, LINEAR_HEADERS) : length;
 	struct sk_buff *skb = start_skb(q, frame, linear);
 
-	q->tail = (struct nva_tail) { .skb = skb, .keep = keep };
+	q->tail = (struct nva_tail) { .skb = skb, .keep = keep && skb && tcp_inside(skb) };
 	if (skb && linear < length && append(q, skb, frame + linear, length - linear)) {
 		kfree_skb(skb);
 		skb = NULL;
@@ -858,6 +872,7 @@ bool nva_rx_answer(struct nva_queue *q, bool again, bool wait, bool sent)
 		if (err != -EAGAIN) {
 			/* the channel is gone or broken: no one waits for these */
 			q->owed_count = 0;
+			nva_tx_failed(q, err);
 			break;
 		}
 		left = !hva_wait_space(&q->hc, hva_inband_size(sizeof(struct nvsp_rndis_complete)) *

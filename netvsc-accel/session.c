@@ -51,6 +51,15 @@ static int open_subchannels(struct nva_device *dev, u32 want)
 	return nva_subchannels_wait(dev, count);
 }
 
+/* Is one of the first @n rings broken, so that nothing comes from it any more? */
+static bool ring_lost(const struct nva_device *dev, u32 n)
+{
+	while (n--)
+		if (READ_ONCE(dev->queue[n]->hc.lost))
+			return true;
+	return false;
+}
+
 /**
  * nva_session_open() - begin a session
  * @dev: NIC without session
@@ -100,9 +109,8 @@ int nva_session_open(struct nva_device *dev, const struct nva_config *config)
 			err = nva_rx_pool_create(dev->queue[i], n);
 	}
 	/* a channel that broke while the others opened would never be heard of again */
-	for (i = 0; i < n && !err; i++)
-		if (READ_ONCE(dev->queue[i]->hc.lost))
-			err = -EIO;
+	if (!err && ring_lost(dev, n))
+		err = -EIO;
 	if (err)
 		goto fail;
 
@@ -328,6 +336,18 @@ void nva_reset(struct nva_device *dev, enum nva_fault why)
 		atomic64_inc(&dev->stats.resets);
 	}
 	nva_health_fault(dev, why);
+}
+
+/**
+ * nva_session_check() - make up for the resets that were not due before the NIC was registered
+ * @dev: NIC, registered
+ *
+ * Context: process.
+ */
+void nva_session_check(struct nva_device *dev)
+{
+	if (ring_lost(dev, dev->n_live))
+		nva_reset(dev, NVA_RING_BROKEN);
 }
 
 /**

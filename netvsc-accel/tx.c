@@ -25,12 +25,6 @@
 #define RESTART_ROOM		(4 * hva_gpa_size(NVA_TX_RANGES, NVSP_MESSAGE_SIZE))
 #define RESTART_SLOTS		16
 
-#define HEADERS_A_PAGE		(PAGE_SIZE / NVA_TX_HEADER)
-#define HEADER_MAX		(sizeof(struct rndis_packet) + 4 * sizeof(struct rndis_ppi_u32))
-
-static_assert(HEADER_MAX <= NVA_TX_HEADER);
-static_assert(HV_HYP_PAGE_SIZE % NVA_TX_HEADER == 0);
-
 /* What the host is to do with a packet: the values of its per-packet information. */
 struct tx_plan {
 	u32 lso;
@@ -54,98 +48,14 @@ struct tx_plan {
  */
 static u8 *header_of(struct nva_queue *q, u32 slot)
 {
-	struct page **page = &q->headers[slot / HEADERS_A_PAGE];
+	struct page **page = &q->headers[slot / NVA_TX_HEADERS_A_PAGE];
 
 	if (unlikely(!*page)) {
 		*page = alloc_pages_node(cpu_to_node(q->cpu), GFP_ATOMIC | __GFP_NOWARN, 0);
 		if (!*page)
 			return NULL;
 	}
-	return page_address(*page) + slot % HEADERS_A_PAGE * NVA_TX_HEADER;
-}
-
-/**
- * nva_tx_create() - slots, sections and headers of a queue
- * @q: queue with an open channel
- * @channels: queues that share the send buffer
- *
- * Context: process. NAPI runs, so that on error nva_tx_destroy() has to wait until the channel is
- * closed.
- * Return: 0 or -ENOMEM.
- */
-int nva_tx_create(struct nva_queue *q, u32 channels)
-{
-	struct nva_device *dev = q->dev;
-	int node = cpu_to_node(q->cpu);
-	u32 sections = min_t(u32, dev->send_sections, NVA_NO_SECTION) / channels;
-	int err;
-
-	err = nva_slots_init(&q->slots, NVA_TX_SLOTS, q->index * sections, sections,
-			     nva_sections_most(sections), node);
-	if (err)
-		return err;
-	q->headers = kcalloc(DIV_ROUND_UP(NVA_TX_SLOTS, HEADERS_A_PAGE), sizeof(*q->headers),
-			     GFP_KERNEL);
-	if (!q->headers)
-		return -ENOMEM;
-	q->headers[0] = alloc_pages_node(node, GFP_KERNEL, 0);
-	if (!q->headers[0])
-		return -ENOMEM;
-	q->send_section = dev->send_section;
-	q->send_buf = dev->send.at;
-	q->max_ranges = dev->max_ranges;
-	q->batch_max = dev->batch_max;
-	q->batch_align = dev->batch_align;
-	q->lender = q->index;
-	q->borrow_vain = 0;
-	q->open_slot = NULL;
-	q->quiet = 0;
-	nva_tx_copy_max(q);
-	netdev_tx_reset_queue(q->txq);
-	return 0;
-}
-
-/**
- * nva_tx_copy_max() - from what length on packets are sent by reference
- * @q: queue with slots
- *
- * Context: process; the transmit path may run.
- */
-void nva_tx_copy_max(struct nva_queue *q)
-{
-	WRITE_ONCE(q->copy_max, min_t(u32, q->send_section, q->dev->tx_copybreak + HEADER_MAX));
-}
-
-/**
- * nva_tx_destroy() - free slots and headers, and the packets that the host never completed
- * @q: queue, dead, its channel closed
- *
- * Context: process.
- */
-void nva_tx_destroy(struct nva_queue *q)
-{
-	struct nva_slot *slot;
-	u32 from = 0, i;
-
-	while ((slot = nva_slots_armed(&q->slots, &from))) {
-		if (nva_xdp_owns(slot->skb))
-			nva_xdp_sent(slot->skb);
-		else
-			dev_kfree_skb_any(slot->skb);
-	}
-	if (q->open_slot) {
-		/* copied, and never handed to the host */
-		u64_stats_update_begin(&q->tx_stats.syncp);
-		q->tx_stats.dropped += q->open_slot->packets;
-		u64_stats_update_end(&q->tx_stats.syncp);
-		q->open_slot = NULL;
-	}
-	nva_slots_free(&q->slots);
-	for (i = 0; q->headers && i < DIV_ROUND_UP(NVA_TX_SLOTS, HEADERS_A_PAGE); i++)
-		if (q->headers[i])
-			__free_page(q->headers[i]);
-	kfree(q->headers);
-	q->headers = NULL;
+	return page_address(*page) + slot % NVA_TX_HEADERS_A_PAGE * NVA_TX_HEADER;
 }
 
 /* What the host's format cannot express. */
@@ -430,14 +340,6 @@ static void stop(struct nva_queue *q)
 	}
 }
 
-static void failed(struct nva_queue *q, int err)
-{
-	if (err == -EIO)
-		nva_reset(q->dev, NVA_RING_BROKEN);
-	else if (err == -ENODEV)
-		nva_reset(q->dev, NVA_CHANNEL_GONE);
-}
-
 /* What skb_copy_bits() does, without looking for an offset and for lists of fragments. */
 static void copy_packet(u8 *to, const struct sk_buff *skb)
 {
@@ -535,7 +437,7 @@ static int send_copied(struct nva_queue *q, struct sk_buff *skb, const struct tx
 		err = flush_open(q, more);
 		if (unlikely(err)) {
 			/* taken, and kept; the queue waits for its turn */
-			failed(q, err);
+			nva_tx_failed(q, err);
 			stop(q);
 		}
 	}
@@ -711,15 +613,27 @@ stuck:
 		stop(q);
 		return NETDEV_TX_BUSY;
 	}
-	failed(q, err);
+	nva_tx_failed(q, err);
 drop:
 	u64_stats_update_begin(&q->tx_stats.syncp);
 	q->tx_stats.dropped++;
 	u64_stats_update_end(&q->tx_stats.syncp);
 	dev_kfree_skb_any(skb);
-	if (nva_queue_ready(q) && !netdev_xmit_more())
-		flush_all(q);
+	if (!netdev_xmit_more())
+		nva_tx_flush(q);
 	return NETDEV_TX_OK;
+}
+
+/**
+ * nva_tx_flush() - send what waits for more packets
+ * @q: queue
+ *
+ * Context: transmit path, under the queue's tx lock.
+ */
+void nva_tx_flush(struct nva_queue *q)
+{
+	if (nva_queue_ready(q))
+		flush_all(q);
 }
 
 /**
@@ -803,7 +717,7 @@ void nva_tx_resume(struct nva_queue *q)
 		if (q->open_slot)
 			err = flush_open(q, false);
 		if (unlikely(err)) {
-			failed(q, err);
+			nva_tx_failed(q, err);
 			if (err == -EAGAIN && hva_wait_space(&q->hc, RESTART_ROOM))
 				napi_schedule(&q->napi);
 		} else if (nva_slots_room(&q->slots, RESTART_SLOTS, sections_wanted(q))) {
@@ -836,54 +750,10 @@ void nva_tx_release(struct nva_queue *q)
 		if (q->open_slot)
 			err = flush_open(q, false);
 		if (unlikely(err)) {
-			failed(q, err);
+			nva_tx_failed(q, err);
 			stop(q);
 		}
 		hva_flush(&q->hc);
 	}
 	__netif_tx_unlock(q->txq);
-}
-
-/**
- * nva_tx_idle() - has the host completed all packets of a queue?
- * @q: queue, dead
- *
- * Context: process.
- * Return: true when nothing is under way but what was never sent.
- */
-bool nva_tx_idle(struct nva_queue *q)
-{
-	return !q->slots.size || nva_slots_available(&q->slots) + !!q->open_slot == q->slots.size;
-}
-
-/**
- * nva_tx_stop() - no packet is sent any more when this returns
- * @dev: NIC
- *
- * Context: process.
- */
-void nva_tx_stop(struct nva_device *dev)
-{
-	u32 i;
-
-	for (i = 0; i < dev->n_queues; i++)
-		WRITE_ONCE(dev->queue[i]->live, false);
-	netif_tx_disable(dev->ndev);
-}
-
-/**
- * nva_tx_timeout() - ndo_tx_timeout()
- * @ndev: interface
- * @queue: the one that is stuck
- *
- * Context: softirq.
- */
-void nva_tx_timeout(struct net_device *ndev, unsigned int queue)
-{
-	struct nva_device *dev = netdev_priv(ndev);
-	struct nva_queue *q = dev->queue[queue];
-
-	/* queues of a session that comes or goes stand still for a while */
-	if (nva_queue_ready(q))
-		nva_reset(dev, NVA_TX_TIMEOUT);
 }

@@ -173,10 +173,16 @@ static noinline netdev_tx_t send_to_host(struct sk_buff *skb, struct net_device 
 					 bool unusable)
 {
 	struct nva_device *dev = netdev_priv(ndev);
+	struct nva_queue *q = dev->queue[skb_get_queue_mapping(skb)];
+	netdev_tx_t ret;
 
 	if (unusable)
 		nva_vf_kick(dev);
-	return nva_synthetic_xmit(skb, dev->queue[skb_get_queue_mapping(skb)]);
+	ret = nva_synthetic_xmit(skb, q);
+	/* the rest of a list may go to the VF again, and nobody would send this one */
+	if (netdev_xmit_more())
+		nva_tx_flush(q);
+	return ret;
 }
 
 /**

@@ -9,6 +9,7 @@
 #include <linux/bpf_trace.h>
 #include <linux/filter.h>
 #include <linux/netdevice.h>
+#include <net/xdp_sock_drv.h>
 
 #include "../compat/net_xdp.h"
 #include "device.h"
@@ -342,6 +343,7 @@ static __always_inline enum nva_xdp_end run_prog(struct nva_queue *q, struct bpf
 						 struct xdp_buff *xdp, u32 length)
 {
 	u32 act = bpf_prog_run_xdp(prog, xdp);
+	enum nva_xdp_end end = NVA_XDP_FREE;
 
 	if (act == XDP_PASS) {
 		q->rx_stats.xdp_pass++;
@@ -357,6 +359,11 @@ static __always_inline enum nva_xdp_end run_prog(struct nva_queue *q, struct bpf
 		if (likely(send_elsewhere(q, prog, xdp)))
 			return NVA_XDP_GONE;
 		q->rx_stats.xdp_errors++;
+		/* a socket's chunk may have been freed before it failed: not for the next frame */
+		if (xdp->rxq->mem.type == MEM_TYPE_XSK_BUFF_POOL) {
+			xsk_buff_free(xdp);
+			end = NVA_XDP_GONE;
+		}
 		break;
 	case XDP_TX:
 		if (likely(copy_back(q, xdp)))
@@ -373,7 +380,7 @@ static __always_inline enum nva_xdp_end run_prog(struct nva_queue *q, struct bpf
 		break;
 	}
 	trace_xdp_exception(q->ndev, prog, act);
-	return NVA_XDP_FREE;
+	return end;
 }
 
 /**

@@ -19,6 +19,9 @@
 /* A frame in a slot where the completer looks for a packet buffer. */
 #define TAG_FRAME		1ul
 
+/* Bytes of what was not written. */
+#define LOST			U32_MAX
+
 /*
  * Room for a message of @bytes in the open section, with the message before it stretched up to
  * here; NULL when it takes no more. Needs no lock: nobody else knows the section.
@@ -123,7 +126,9 @@ static int add_frame(struct nva_queue *q, struct nva_outgoing *out, struct xdp_f
 		return -ENOSPC;
 	rndis_put_packet((void *)frame->data - sizeof(struct rndis_packet), 0, length);
 	slot->skb = (struct sk_buff *)((unsigned long)frame | TAG_FRAME);
-	out->slot[out->n++] = slot;
+	out->slot[out->n] = slot;
+	/* of a section only, and anything but LOST */
+	out->bytes[out->n++] = 0;
 	out->open = false;
 	return 0;
 }
@@ -207,6 +212,7 @@ static u32 write_all(struct nva_queue *q, struct nva_outgoing *out, bool more, u
 {
 	struct hva_batch batch __uninitialized;
 	u32 i, lost = 0;
+	int err;
 
 	hva_batch_begin(&batch, &q->hc);
 	for (i = 0; i < out->n; i++) {
@@ -219,13 +225,16 @@ static u32 write_all(struct nva_queue *q, struct nva_outgoing *out, bool more, u
 		}
 		lost += packets;
 		/* freed once interrupts are on again */
-		out->bytes[i] = U32_MAX;
+		out->bytes[i] = LOST;
 	}
-	hva_batch_end(&batch, more);
-	for (i = 0; lost && i < out->n; i++) {
+	err = hva_batch_end(&batch, more);
+	if (likely(!lost))
+		return 0;
+	nva_tx_failed(q, err);
+	for (i = 0; i < out->n; i++) {
 		struct nva_slot *slot = out->slot[i];
 
-		if (out->bytes[i] != U32_MAX)
+		if (out->bytes[i] != LOST)
 			continue;
 		if (slot->skb)
 			xdp_return_frame(frame_of(slot));

@@ -42,6 +42,7 @@
 #define CHUNKS 4096u
 #define RING 2048u
 #define BATCH 64u
+#define SEQ_END 58 /* of an IPv4 datagram of the lab's source: its number, 64 bits */
 #define IDLE_MS 2000
 #define MEASURE_US 200000
 
@@ -60,7 +61,9 @@ static void usage(FILE *to)
 	      "OPTION: frags (the program takes several buffers), skb (generic XDP),\n"
 	      "  copy or zerocopy (the socket's mode, else the kernel's choice), wakeup (the kernel\n"
 	      "  is called when it asks for it only), measure (txonly begins at SIGUSR1; says done and\n"
-	      "  sleeps for a moment before it takes anything down)\n"
+	      "  sleeps for a moment before it takes anything down), stray (of the lab's frames every\n"
+	      "  second one is redirected to lo, which takes none), keep (rxdrop gives no memory back,\n"
+	      "  and takes none twice)\n"
 	      "\n"
 	      "rxdrop, txonly and l2fwd end after COUNT frames, or when nothing moves for two\n"
 	      "seconds; they print how many frames there were, system calls, and the socket's mode.\n"
@@ -81,7 +84,7 @@ __attribute__((noreturn, format(printf, 2, 3))) static void die(int status, cons
 }
 
 struct options {
-	bool frags, skb, copy, zerocopy, wakeup, measure;
+	bool frags, skb, copy, zerocopy, wakeup, measure, stray, keep;
 };
 
 static struct options options(char **argv)
@@ -101,6 +104,10 @@ static struct options options(char **argv)
 			o.wakeup = true;
 		else if (!strcmp(*argv, "measure"))
 			o.measure = true;
+		else if (!strcmp(*argv, "stray"))
+			o.stray = true;
+		else if (!strcmp(*argv, "keep"))
+			o.keep = true;
 		else
 			die(2, "unknown option '%s'", *argv);
 	}
@@ -478,6 +485,15 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* Frames of the lab's source with an odd number go to lo; what is in register 1 stays there. */
+static void lead_astray(struct program *p)
+{
+	ADD(p, MOV_R(6, 1), LOAD(BPF_W, 2, 1, AT(data)), LOAD(BPF_W, 3, 1, AT(data_end)),
+	    MOV_R(4, 2), ADD_I(4, SEQ_END), JUMP_GT(4, 3, 7), LOAD(BPF_B, 5, 2, SEQ_END - 1),
+	    INSN(BPF_ALU64 | BPF_AND | BPF_K, 5, 0, 0, 1), JUMP_EQ(5, 0, 4),
+	    MOV_I(1, (int)nic("lo")), MOV_I(2, 0), CALL(BPF_FUNC_redirect), EXIT(), MOV_R(1, 6));
+}
+
 /* Everything that the queue receives goes to the socket. */
 static int steer(const char *name, uint32_t queue, const struct sock *s, const struct options *o)
 {
@@ -498,6 +514,8 @@ static int steer(const char *name, uint32_t queue, const struct sock *s, const s
 	};
 	if (sys_bpf(BPF_MAP_UPDATE_ELEM, &attr))
 		die(1, "socket map: %s", strerror(errno));
+	if (o->stray)
+		lead_astray(&p);
 	ADD(&p, LOAD(BPF_W, 2, 1, AT(rx_queue_index)), MAP_FD(1, map), MAP_FD_END(),
 	    MOV_I(3, XDP_PASS), CALL(BPF_FUNC_redirect_map), EXIT());
 	prog = load(&p, o->frags, 0);
@@ -530,6 +548,7 @@ static int report(const struct sock *s, uint64_t count, uint64_t wanted)
 
 static int rxdrop(const char *name, uint32_t queue, uint64_t count, const struct options *o)
 {
+	static unsigned int kept[RING];
 	uint64_t seen = 0;
 	struct sock s;
 
@@ -554,7 +573,10 @@ static int rxdrop(const char *name, uint32_t queue, uint64_t count, const struct
 			struct xdp_desc *d = s.rx.entries;
 
 			d += s.rx.at++ & s.rx.mask;
-			give(&s, d->addr & ~(uint64_t)(CHUNK - 1));
+			if (!o->keep)
+				give(&s, d->addr & ~(uint64_t)(CHUNK - 1));
+			else if (kept[d->addr / CHUNK % RING]++)
+				die(1, "chunk at %#llx came twice", (unsigned long long)d->addr);
 		}
 		read_up(&s.rx);
 		written(&s.fill);

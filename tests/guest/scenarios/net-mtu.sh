@@ -16,3 +16,7 @@ for mtu in 1500 9000 1280 4000 1500; do
 	refuse ping -q -c 1 -W 1 -M 'do' -s $((mtu - 27)) "$peer4"
 	run ping -q -c 3 -i 0.01 -W 2 -M 'do' -s $((mtu - 48)) "$peer6"
 done
+# The watchdog looks at all queues, those without a channel too; five seconds are its patience.
+sleep 6
+run ping -q -c 3 -i 0.01 -W 2 "$peer4"
+same "lines of the watchdog" 0 "$(dmesg | grep -c "NETDEV WATCHDOG")"
