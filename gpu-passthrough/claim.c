@@ -116,7 +116,10 @@ static int claim(struct gpupt_function *fn)
 	find_msix(fn);
 	WRITE_ONCE(fn->removed, false);
 	fn->quiesced = 0;
+	/* who has it open from the last time sees what was found above as well */
+	mutex_lock(&fn->lock);
 	WRITE_ONCE(fn->claimed, true);
+	mutex_unlock(&fn->lock);
 	ret = gpupt_chardev_start(fn);
 	if (!ret)
 		return 0;

@@ -68,7 +68,8 @@ static vm_fault_t huge_fault(struct vm_fault *vmf, unsigned int order)
 	if (buffer->revoked)
 		ret = VM_FAULT_SIGBUS;
 	else if (piece_at(buffer, offset, PMD_SIZE, &pfn) && IS_ALIGNED(pfn, PMD_SIZE / PAGE_SIZE))
-		ret = vmf_insert_pfn_pmd(vmf, pfn, false);
+		/* one that a dirty tracker had put in read-only is made writable */
+		ret = vmf_insert_pfn_pmd(vmf, pfn, vmf->flags & FAULT_FLAG_WRITE);
 	up_read(&buffer->map_lock);
 	if (ret == VM_FAULT_FALLBACK)
 		return ret;

@@ -118,8 +118,11 @@ static void revoke(struct gpupt_function *fn, unsigned long deadline)
 
 	mutex_lock(&fn->lock);
 	list_for_each_entry(buffer, &fn->buffers, list) {
+		/* Importers that an earlier one did not reach, or who did not let go, get this. */
+		if (buffer->revoked && buffer->told && !atomic_read(&buffer->maps))
+			continue;
 		/* Its last reference may be gone already; its release then waits for the lock. */
-		if (buffer->revoked || !lockref_get_not_zero(&buffer->dentry->d_lockref))
+		if (!lockref_get_not_zero(&buffer->dentry->d_lockref))
 			continue;
 		list_add_tail(&buffer->revoking, &revoking);
 		count++;

@@ -327,6 +327,33 @@ static void gigabytes_are_many(void)
 	close(dev);
 }
 
+/* Who looks for dirty pages has entries that begin read-only: writing gets through all the same. */
+static void tracked_ones_are_written(void)
+{
+	int dev = open_provider(), fd = must_export(dev, SIZE_2M, SIZE_2M, 0), status;
+	uint64_t before = provider_stat("faults_huge");
+	uint8_t *at = map_at(fd, SIZE_2M, 0);
+	pid_t child;
+
+	child = fork();
+	WANT(child >= 0, "fork");
+	if (!child) {
+		int refs = open("/proc/self/clear_refs", O_WRONLY);
+
+		alarm(10);
+		if (refs < 0 || write(refs, "4", 1) != 1)
+			_exit(1);
+		((volatile uint8_t *)at)[5 * PAGE] = 0x5a;
+		_exit(((volatile uint8_t *)at)[5 * PAGE] == 0x5a ? 0 : 2);
+	}
+	WANT(waitpid(child, &status, 0) == child, "waitpid");
+	WANT(WIFEXITED(status) && !WEXITSTATUS(status), "the child ended with %#x", status);
+	WANT(provider_stat("faults_huge") - before < 10, "it took many faults");
+	munmap(at, SIZE_2M);
+	close(fd);
+	close(dev);
+}
+
 const struct test_case huge_cases[] = {
 	{ "aligned mappings have huge entries", aligned_ones_are_huge },
 	{ "all others have small ones", others_are_small },
@@ -335,5 +362,6 @@ const struct test_case huge_cases[] = {
 	{ "forks copy no huge entries", forks_copy_nothing },
 	{ "forks against revocation", forks_against_revocation },
 	{ "1 GiB has entries of 2 MiB", gigabytes_are_many },
+	{ "entries of a dirty tracker are written", tracked_ones_are_written },
 	{ NULL, NULL },
 };

@@ -216,9 +216,20 @@ static void orders_of_closing(void)
 	}
 }
 
-/* An importer that does not let go holds up a revocation only as long as it is allowed to. */
+static void *let_go(void *arg)
+{
+	usleep(400000);
+	want_errno("unmap", ioctl(*(int *)arg, LAB_DMA_UNMAP), 0);
+	return NULL;
+}
+
+/*
+ * An importer that does not let go holds up a revocation only as long as it is allowed to, and the
+ * next one again: a removal may follow.
+ */
 static void stubborn_importer(void)
 {
+	pthread_t thread;
 	int dev = open_provider(), engine = open_client();
 	int fd = must_export(dev, 0, PAGE, wc_flag);
 	uint8_t *at = map_it(fd, PAGE);
@@ -234,6 +245,13 @@ static void stubborn_importer(void)
 	WANT(took > 0.9 && took < 8, "took %.1f s with a limit of 1 s", took);
 	WANT(provider_stat("revoke_timeouts") == before + 1, "counter");
 	WANT(!touch(at), "the CPU still reads it");
+	WANT(!pthread_create(&thread, NULL, let_go, &engine), "thread");
+	start = now();
+	want_errno("quiesce again", ioctl(dev, GPUPT_QUIESCE), 0);
+	took = now() - start;
+	pthread_join(thread, NULL);
+	WANT(took > 0.3, "it was not waited for: %.1f s", took);
+	WANT(provider_stat("revoke_timeouts") == before + 1, "counter of the second");
 	want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
 	munmap(at, PAGE);
 	close(fd);
