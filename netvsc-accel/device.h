@@ -375,6 +375,7 @@ enum nva_change {
  *
  * @link_up: as the host said last; NAPI
  * @link_flap: the network behind the link changed; NAPI and @link_work
+ * @flap_end: until then it is shown as down, jiffies; @link_work
  * @link_speed: in units of 100 bit/s; NAPI
  * @link_work: tells the stack
  * @filter_work: tells the host what ndo_set_rx_mode() wants
@@ -466,6 +467,7 @@ struct nva_device {
 	/* link, filter and settings */
 	bool link_up;
 	bool link_flap;
+	unsigned long flap_end;
 	u32 link_speed;
 	struct delayed_work link_work;
 	struct work_struct filter_work;

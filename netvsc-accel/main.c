@@ -186,11 +186,17 @@ static void link_work(struct work_struct *work)
 		return;
 	if (xchg(&dev->link_flap, false) && was_up && READ_ONCE(dev->link_up)) {
 		netif_carrier_off(dev->ndev);
+		dev->flap_end = jiffies + FLAP_TIME;
 		mod_delayed_work(nva_wq, &dev->link_work, FLAP_TIME);
 		return;
 	}
+	/* what the host says meanwhile does not make it shorter: somebody has to notice */
+	if (!was_up && READ_ONCE(dev->link_up) && time_before(jiffies, dev->flap_end)) {
+		mod_delayed_work(nva_wq, &dev->link_work, dev->flap_end - jiffies);
+		return;
+	}
 	show_link(dev);
-	if (netif_carrier_ok(dev->ndev) != was_up)
+	if (netif_carrier_ok(dev->ndev) != was_up && net_ratelimit())
 		netdev_info(dev->ndev, "link is %s\n", was_up ? "down" : "up");
 }
 
@@ -320,6 +326,7 @@ static void setup(struct net_device *ndev, struct hv_device *hdev)
 	init_completion(&dev->change_done);
 	INIT_DELAYED_WORK(&dev->reset_work, nva_reset_work);
 	INIT_DELAYED_WORK(&dev->link_work, link_work);
+	dev->flap_end = jiffies;
 	INIT_WORK(&dev->filter_work, filter_work);
 	nva_stats_init(dev);
 	dev->reset_healthy = jiffies;
@@ -445,6 +452,9 @@ hv_remove_callback(nva_remove, hdev)
 	cancel_delayed_work_sync(&dev->reset_work);
 	nva_devlink_stop(dev);
 	nva_vf_stop(dev);
+	/* polls that did not see it yet may still ask for the link to be shown */
+	synchronize_net();
+	cancel_delayed_work_sync(&dev->link_work);
 	unregister_netdev(dev->ndev);
 	cancel_work_sync(&dev->filter_work);
 
@@ -454,9 +464,8 @@ hv_remove_callback(nva_remove, hdev)
 		nva_session_close(dev);
 	mutex_unlock(&dev->session_lock);
 
-	/* NAPI does not run any more, nothing queues these again */
+	/* NAPI does not run any more, nothing queues it again */
 	cancel_delayed_work_sync(&dev->reset_work);
-	cancel_delayed_work_sync(&dev->link_work);
 	nva_vf_destroy(dev);
 	nva_devlink_destroy(dev);
 	destroy_queues(dev);

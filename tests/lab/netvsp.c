@@ -204,10 +204,16 @@ static int verb_link(struct netvsp *dev, int argc, char **argv)
 {
 	bool up;
 
-	if (argc != 2 || (strcmp(argv[1], "up") && strcmp(argv[1], "down")))
+	if (argc != 2 || (strcmp(argv[1], "up") && strcmp(argv[1], "down") &&
+			  strcmp(argv[1], "change")))
 		return -EINVAL;
-	up = !strcmp(argv[1], "up");
 	pthread_rwlock_wrlock(&dev->lock);
+	if (!strcmp(argv[1], "change")) {
+		rndis_indicate_change(dev);
+		pthread_rwlock_unlock(&dev->lock);
+		return 0;
+	}
+	up = !strcmp(argv[1], "up");
 	if (up && !dev->link_up)
 		flush_backend(dev);
 	if (up != dev->link_up) {

@@ -264,17 +264,27 @@ static void handle_reset(struct netvsp *dev)
 	netvsp_reply(dev, FAULT_RNDIS_RESET_COMPLETE, NETVSP_RNDIS, 0, &answer, sizeof(answer));
 }
 
-void rndis_indicate_link(struct netvsp *dev)
+static void indicate(struct netvsp *dev, uint32_t status)
 {
 	struct rndis_indicate msg = {
 		.h = { .type = RNDIS_INDICATE, .len = sizeof(msg) },
-		.status = dev->link_up ? RNDIS_STATUS_MEDIA_CONNECT : RNDIS_STATUS_MEDIA_DISCONNECT,
+		.status = status,
 	};
 
 	if (!dev->initialized)
 		return;
 	stat_inc(&dev->indications);
 	netvsp_reply(dev, FAULT_RNDIS_INDICATE, NETVSP_RNDIS, 0, &msg, sizeof(msg));
+}
+
+void rndis_indicate_link(struct netvsp *dev)
+{
+	indicate(dev, dev->link_up ? RNDIS_STATUS_MEDIA_CONNECT : RNDIS_STATUS_MEDIA_DISCONNECT);
+}
+
+void rndis_indicate_change(struct netvsp *dev)
+{
+	indicate(dev, RNDIS_STATUS_NETWORK_CHANGE);
 }
 
 static uint32_t least_length(uint32_t type)
