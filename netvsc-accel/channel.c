@@ -186,30 +186,28 @@ void nva_subchannel(struct vmbus_channel *chan)
 {
 	struct nva_device *dev = hv_get_drvdata(chan->primary_channel->device_obj);
 	u16 index = chan->offermsg.offer.sub_channel_index;
-	bool ours = false;
+	bool ours;
 	int err;
 
 	if (!dev)
 		return;
 	spin_lock(&dev->sc_lock);
-	if (index && index <= dev->sc_expected && !test_and_set_bit(index, dev->sc_seen)) {
-		ours = true;
-		dev->sc_opening++;
-	}
+	ours = index && index <= dev->sc_expected && !test_and_set_bit(index, dev->sc_seen);
+	dev->sc_opening++;
 	spin_unlock(&dev->sc_lock);
-	if (!ours) {
+	if (ours) {
+		nva_rx_buffer(dev->queue[index]);
+		err = nva_channel_open(dev->queue[index], chan);
+		if (err)
+			netdev_notice(dev->ndev, "channel %u did not open: %pe\n", index,
+				      ERR_PTR(err));
+	} else {
 		nva_fault(dev, NVA_BAD_SUBCHANNEL);
-		return;
 	}
-
-	nva_rx_buffer(dev->queue[index]);
-	err = nva_channel_open(dev->queue[index], chan);
-	if (err)
-		netdev_notice(dev->ndev, "channel %u did not open: %pe\n", index, ERR_PTR(err));
 
 	spin_lock(&dev->sc_lock);
 	dev->sc_opening--;
-	dev->sc_answered++;
+	dev->sc_answered += ours;
 	/* under the lock: the one that waits may free the device after it */
 	wake_up_all(&dev->sc_wait);
 	spin_unlock(&dev->sc_lock);

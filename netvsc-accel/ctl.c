@@ -300,6 +300,8 @@ int nva_ctl_confirm(struct nva_device *dev, const union nvsp_message *message, u
 		return -ETIMEDOUT;
 	err = ask(dev, message, end, stop, &id);
 	mutex_unlock(&dev->ctl.lock);
+	if (err == -EIO)
+		nva_tx_failed(dev->queue[0], err);
 	return err;
 }
 

@@ -249,16 +249,14 @@ static int query_rss(struct nva_device *dev)
 			.size = cpu_to_le16(sizeof(caps)),
 		},
 	};
-	u32 entries;
+	u32 channels = 1, entries = 0;
 	int bytes;
 
-	dev->n_channels_max = 1;
-	dev->rss_entries = 0;
 	if (dev->version < NVSP_VERSION_5)
-		return 0;
+		goto known;
 	bytes = query(dev, OID_RSS_CAPABILITIES, &caps, sizeof(caps), sizeof(caps));
 	if (bytes == -EOPNOTSUPP)
-		return 0;
+		goto known;
 	if (bytes < 0)
 		return bytes;
 	if (bytes < (int)offsetof(struct ndis_rss_capabilities, table_entries)) {
@@ -266,11 +264,14 @@ static int query_rss(struct nva_device *dev)
 		return -EPROTO;
 	}
 	if (le32_to_cpu(caps.queues) < 2)
-		return 0;
-	dev->n_channels_max = min_t(u32, le32_to_cpu(caps.queues), NVA_CHANNELS_MAX);
+		goto known;
+	channels = min_t(u32, le32_to_cpu(caps.queues), NVA_CHANNELS_MAX);
 	entries = bytes < (int)sizeof(caps) ? 0 : le16_to_cpu(caps.table_entries);
 	if (!entries || entries > NDIS_RSS_TABLE_MAX)
 		entries = NDIS_RSS_TABLE_DEFAULT;
+known:
+	/* once it is known: the stack may be shown the session before this one meanwhile */
+	dev->n_channels_max = channels;
 	dev->rss_entries = entries;
 	return 0;
 }
@@ -457,6 +458,6 @@ void nva_rndis_indication(struct nva_device *dev, const void *message, u32 room)
 		/* among them RNDIS_OFFLOAD_CONFIG, sent in answer to our own setting */
 		return;
 	}
-	if (READ_ONCE(dev->registered))
+	if (READ_ONCE(dev->registered) && !READ_ONCE(dev->removing))
 		mod_delayed_work(nva_wq, &dev->link_work, 0);
 }

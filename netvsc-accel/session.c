@@ -119,8 +119,12 @@ int nva_session_open(struct nva_device *dev, const struct nva_config *config)
 	dev->good = *config;
 	dev->config = got;
 	WRITE_ONCE(dev->n_live, n);
-	dev->session_up = true;
+	WRITE_ONCE(dev->session_up, true);
 	atomic64_inc(&dev->stats.sessions);
+	/* a ring that broke since it was looked at wants a reset now, or wanted one in vain */
+	smp_mb();
+	if (dev->registered)
+		nva_session_check(dev);
 	netdev_dbg(dev->ndev,
 		   "NVSP %#x, %d channels, %u receive sections of %u, %u send sections of %u\n",
 		   dev->version, n, dev->recv_sections, dev->recv_section, dev->send_sections,
@@ -228,15 +232,20 @@ static bool superseded(struct nva_device *dev, u32 change)
 /* Gives the session to the stack: through the one that waits under RTNL, or here. */
 static void hand_over(struct nva_device *dev, u32 change, int err)
 {
-	/* a later change is on its way and hands over both */
-	if (superseded(dev, change))
-		return;
-	dev->change_error = err;
-	if (atomic_cmpxchg(&dev->change, NVA_CHANGE_WAITED, NVA_CHANGE_DONE) == NVA_CHANGE_WAITED) {
-		complete(&dev->change_done);
-		return;
+	bool newer, waited = false;
+
+	/* a later change is on its way and hands over both; its waiter comes with it */
+	spin_lock(&dev->want_lock);
+	newer = dev->want_change != change || READ_ONCE(dev->removing);
+	if (!newer) {
+		dev->change_error = err;
+		waited = atomic_cmpxchg(&dev->change, NVA_CHANGE_WAITED, NVA_CHANGE_DONE) ==
+			 NVA_CHANGE_WAITED;
 	}
-	if (!dev->session_up)
+	spin_unlock(&dev->want_lock);
+	if (waited)
+		complete(&dev->change_done);
+	if (newer || waited || !dev->session_up)
 		return;
 	while (!rtnl_trylock()) {
 		/* whoever holds it may be the next to wait for us */

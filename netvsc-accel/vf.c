@@ -171,7 +171,9 @@ static void join(struct nva_device *dev, struct net_device *vf, bool by_serial)
 			netdev_rx_handler_unregister(vf);
 	}
 	if (err) {
-		mark(vf, false);
+		/* a bond's port has the marks of the bond */
+		if (!netdev_master_upper_dev_get(vf))
+			mark(vf, false);
 		netdev_err(dev->ndev, "VF %s cannot be bound: %pe\n", vf->name, ERR_PTR(err));
 		return;
 	}
@@ -228,6 +230,18 @@ static void unjoin(struct nva_device *dev, struct net_device *vf)
 	dev_put(vf);
 }
 
+/* Looks for a VF that is there already. */
+static void look_around(struct nva_device *dev, const struct net_device *but)
+{
+	struct net_device *each;
+	bool by_serial = false;
+
+	for_each_netdev(dev_net(dev->ndev), each)
+		if (each != dev->ndev && each != but && each->reg_state == NETREG_REGISTERED &&
+		    find(each, &by_serial) == dev)
+			join(dev, each, by_serial);
+}
+
 static void gone(struct nva_device *dev, struct net_device *vf)
 {
 	bool for_good = vf->reg_state == NETREG_UNREGISTERING;
@@ -239,6 +253,8 @@ static void gone(struct nva_device *dev, struct net_device *vf)
 		nva_vf_gone(dev);
 	dev->vf.judge_at = jiffies + JUDGE_DELAY;
 	nva_vf_kick(dev);
+	/* its successor may have come while it was still there */
+	look_around(dev, vf);
 }
 
 /**
@@ -619,13 +635,8 @@ void nva_vf_destroy(struct nva_device *dev)
  */
 void nva_vf_start(struct nva_device *dev)
 {
-	struct net_device *each;
-	bool by_serial = false;
-
 	list_add_tail(&dev->vf.entry, &nics);
-	for_each_netdev(dev_net(dev->ndev), each)
-		if (each != dev->ndev && find(each, &by_serial) == dev)
-			join(dev, each, by_serial);
+	look_around(dev, NULL);
 }
 
 /**

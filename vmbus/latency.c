@@ -176,6 +176,13 @@ static void on_chan_sched(void *data, const struct vmbus_channel *chan)
 	o->last = now;
 	o->cpu = smp_processor_id();
 	WRITE_ONCE(o->interrupt, now);
+	/*
+	 * The host may signal a channel that is being opened, or could not be: it has no rings.
+	 * This state is the last that opening sets, and closing takes the callback away first,
+	 * without which nobody comes here.
+	 */
+	if (READ_ONCE(chan->state) != CHANNEL_OPENED_STATE)
+		return;
 	add(o, IN, ring_bytes(&chan->inbound));
 	add(o, OUT, ring_bytes(&chan->outbound));
 }
