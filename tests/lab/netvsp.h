@@ -327,7 +327,7 @@ void netvsp_drop_replies(struct netvsp *dev);
 /** rndis_indicate_link() - tell the guest that the link is up or down. Lock held. */
 void rndis_indicate_link(struct netvsp *dev);
 
-/** rndis_indicate_change() - tell the guest that there is another network behind the link. Lock held. */
+/** rndis_indicate_change() - tell the guest of another network behind the link. Lock held. */
 void rndis_indicate_change(struct netvsp *dev);
 
 /* rndis-oid.c */
