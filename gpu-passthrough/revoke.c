@@ -99,7 +99,6 @@ static void finish(struct gpupt_buffer *buffer, u64 start, unsigned long deadlin
 	bool in_time = wait_for(buffer, deadline);
 	u64 took = ktime_get_ns() - start;
 
-	gpupt_count(fn, GPUPT_STAT_revokes);
 	keep_maximum(fn, took);
 	trace_gpupt_revoke(buffer, took, in_time);
 	if (in_time)
@@ -125,8 +124,9 @@ static void revoke(struct gpupt_function *fn, unsigned long deadline)
 		if (!lockref_get_not_zero(&buffer->dentry->d_lockref))
 			continue;
 		list_add_tail(&buffer->revoking, &revoking);
-		count++;
+		count += !buffer->revoked;
 	}
+	atomic64_add(count, &fn->stats[GPUPT_STAT_revokes]);
 	mutex_unlock(&fn->lock);
 	list_for_each_entry(buffer, &revoking, revoking)
 		unmap(buffer);

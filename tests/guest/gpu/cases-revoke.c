@@ -233,7 +233,7 @@ static void stubborn_importer(void)
 	int dev = open_provider(), engine = open_client();
 	int fd = must_export(dev, 0, PAGE, wc_flag);
 	uint8_t *at = map_it(fd, PAGE);
-	uint64_t before = provider_stat("revoke_timeouts");
+	uint64_t before = provider_stat("revoke_timeouts"), revokes = provider_stat("revokes");
 	double start, took;
 
 	WANT(at != MAP_FAILED && touch(at), "mmap");
@@ -252,6 +252,7 @@ static void stubborn_importer(void)
 	pthread_join(thread, NULL);
 	WANT(took > 0.3, "it was not waited for: %.1f s", took);
 	WANT(provider_stat("revoke_timeouts") == before + 1, "counter of the second");
+	WANT(provider_stat("revokes") == revokes + 1, "it is one export that was taken back");
 	want_errno("resume", ioctl(dev, GPUPT_RESUME), 0);
 	munmap(at, PAGE);
 	close(fd);
