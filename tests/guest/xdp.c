@@ -540,9 +540,11 @@ static int report(const struct sock *s, uint64_t count, uint64_t wanted)
 
 	if (getsockopt(s->fd, SOL_XDP, XDP_STATISTICS, &stats, &size))
 		die(1, "statistics: %s", strerror(errno));
-	printf("frames=%llu\ncalls=%llu\ninvalid=%llu\n", (unsigned long long)count,
-	       (unsigned long long)s->calls,
-	       (unsigned long long)(stats.rx_invalid_descs + stats.tx_invalid_descs));
+	printf("frames=%llu\ncalls=%llu\ninvalid=%llu\nno_room=%llu\n",
+	       (unsigned long long)count, (unsigned long long)s->calls,
+	       (unsigned long long)(stats.rx_invalid_descs + stats.tx_invalid_descs),
+	       (unsigned long long)(stats.rx_dropped + stats.rx_ring_full +
+				    stats.rx_fill_ring_empty_descs));
 	return count >= wanted ? 0 : 3;
 }
 
