@@ -8,9 +8,8 @@
 numbered() {
 	numbered_name=$1
 	shift
-	/lab/programs/udpseq 10.68.0.1 7 "$SIZE" "$RATE" >/tmp/udpseq.log 2>&1 &
-	udpseq=$!
-	eventually 5 "udpseq" grep -q ready /tmp/udpseq.log
+	in_background /tmp/udpseq.log /lab/programs/udpseq 10.68.0.1 7 "$SIZE" "$RATE"
+	udpseq=$background
 	"$@"
 	kill "$udpseq"
 	wait "$udpseq" || fail "udpseq: $(tail -n 1 /tmp/udpseq.log)"

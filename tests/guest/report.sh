@@ -115,3 +115,22 @@ eventually() {
 		sleep 0.2
 	done
 }
+
+# in_background LOG COMMAND...: starts it and waits until it has said "ready" in the file LOG; sets
+# $background, its pid.
+in_background() {
+	background_log=$1
+	shift
+	# Who wrote there before said so too, and the shell below may come late to empty it.
+	: >"$background_log"
+	"$@" >>"$background_log" 2>&1 &
+	# shellcheck disable=SC2034 # for the scenario
+	background=$!
+	background_turns=50
+	until grep -q ready "$background_log"; do
+		background_turns=$((background_turns - 1))
+		[ "$background_turns" -gt 0 ] ||
+			fail "'$*' is not ready: $(tr '\n' ' ' <"$background_log")"
+		sleep 0.2
+	done
+}

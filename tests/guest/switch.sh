@@ -37,7 +37,9 @@ log_in() {
 	nc -ll -p 2222 -e /bin/sh &
 	rm -f /tmp/typed
 	mkfifo /tmp/typed
-	far nc 10.55.0.2 2222 </tmp/typed >/tmp/shown 2>&1 &
+	# an earlier session's words would do for this one's
+	: >/tmp/shown
+	far nc 10.55.0.2 2222 </tmp/typed >>/tmp/shown 2>&1 &
 	session=$!
 	exec 7>/tmp/typed
 	remote 'echo logged in'

@@ -43,7 +43,7 @@
 #define RING 2048u
 #define BATCH 64u
 #define SEQ_END 58 /* of an IPv4 datagram of the lab's source: its number, 64 bits */
-#define IDLE_MS 2000
+#define IDLE_MS 10000
 #define MEASURE_US 200000
 
 static void usage(FILE *to)
@@ -65,7 +65,7 @@ static void usage(FILE *to)
 	      "  second one is redirected to lo, which takes none), keep (rxdrop gives no memory back,\n"
 	      "  and takes none twice)\n"
 	      "\n"
-	      "rxdrop, txonly and l2fwd end after COUNT frames, or when nothing moves for two\n"
+	      "rxdrop, txonly and l2fwd end after COUNT frames, or when nothing moves for ten\n"
 	      "seconds; they print how many frames there were, system calls, and the socket's mode.\n"
 	      "Exit: 0, 1 when something failed, 2 for wrong usage, 3 when frames were missing.\n",
 	      to);

@@ -76,23 +76,19 @@ vf_up "$nics"
 
 # A program of the NIC's is the VF's too; one that the VF does not take keeps packets from it.
 if [ "$DRIVER" = hv_netvsc_accel ]; then
-	/lab/programs/xdprun "$nics" pass 1000000 >/tmp/xdprun.log 2>&1 &
-	program=$!
-	eventually 10 "a program" grep -q ready /tmp/xdprun.log
+	in_background /tmp/xdprun.log /lab/programs/xdprun "$nics" pass 1000000
 	path_is vf || fail "the VF has the program and is not used"
-	kill "$program"
-	wait "$program" || :
+	kill "$background"
+	wait "$background" || :
 	run ip link set dev "$nics" xdp off
 	remove_driver
 	insert no_xdp=1
-	/lab/programs/xdprun "$nics" pass 1000000 >/tmp/xdprun.log 2>&1 &
-	program=$!
-	eventually 10 "a program" grep -q ready /tmp/xdprun.log
+	in_background /tmp/xdprun.log /lab/programs/xdprun "$nics" pass 1000000
 	eventually 10 "switch to where the program runs" path_is synthetic
 	vf_stats
 	same "what keeps packets from the VF" 7 "$(stat vf_obstacle)"
-	kill "$program"
-	wait "$program" || :
+	kill "$background"
+	wait "$background" || :
 	run ip link set dev "$nics" xdp off
 	eventually 10 "switch to the VF without a program" path_is vf
 fi
