@@ -132,13 +132,32 @@ void gpupt_registry_refresh(void)
 	warn_of_nodes(all_on_first);
 }
 
-/* Rescans and removals wait meanwhile: slot and configuration space are there. */
+/*
+ * pci-hyperv names a function's slot by its serial number, and takes the slot back under no lock of
+ * ours: a reference keeps the name. Where there is no slot any more, one is made and goes at once.
+ */
+static void read_serial(struct gpupt_function *fn)
+{
+	static const char none[] = "hvaccel-none";
+	struct pci_slot *slot;
+
+	if (!READ_ONCE(fn->pdev->slot))
+		return;
+	slot = pci_create_slot(fn->pdev->bus, PCI_SLOT(fn->pdev->devfn), none, NULL);
+	if (IS_ERR(slot))
+		return;
+	if (strcmp(pci_slot_name(slot), none))
+		strscpy(fn->serial, pci_slot_name(slot), sizeof(fn->serial));
+	pci_destroy_slot(slot);
+}
+
+/* Rescans and removals wait meanwhile: the configuration space is there. */
 static bool look_at(struct gpupt_function *fn)
 {
 	u16 status;
 
-	if (!fn->serial[0] && fn->pdev->slot)
-		strscpy(fn->serial, pci_slot_name(fn->pdev->slot), sizeof(fn->serial));
+	if (!fn->serial[0])
+		read_serial(fn);
 	if (!pcie_capability_read_word(fn->pdev, PCI_EXP_LNKSTA, &status) && status != U16_MAX) {
 		fn->link_gen = status & PCI_EXP_LNKSTA_CLS;
 		fn->link_width = (status & PCI_EXP_LNKSTA_NLW) >> PCI_EXP_LNKSTA_NLW_SHIFT;

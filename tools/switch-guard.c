@@ -300,6 +300,7 @@ static void shield(void)
 int guard_run(struct switching *s)
 {
 	struct guard g = { .s = s, .watchdog = -1 };
+	const char *end = NULL;
 	int ret = 1;
 
 	snprintf(g.socket, sizeof(g.socket), SWITCH_DIR "/%s.socket", s->nic.device);
@@ -317,14 +318,15 @@ int guard_run(struct switching *s)
 	say("%s goes from %s to %s%s", s->keep.link.name, s->from, s->to,
 	    g.watchdog < 0 ? "" : ", a watchdog looks after it");
 	if (walk(&g, s->to, true)) {
-		set_state(&g, "waiting");
-		if (s->confirm)
+		if (s->confirm) {
 			say("waiting %u s for `hvaccel confirm`", s->confirm);
-		else if (choice_set(s->nic.device, s->to))
+			set_state(&g, "waiting");
+		} else if (choice_set(s->nic.device, s->to)) {
 			say("the choice does not outlive a reboot");
+		}
 		if (!s->confirm || confirmed(&g)) {
 			say("%s stays with %s", s->keep.link.name, s->to);
-			set_state(&g, "confirmed");
+			end = "confirmed";
 			ret = 0;
 		} else {
 			say("nobody confirmed");
@@ -335,7 +337,7 @@ int guard_run(struct switching *s)
 		set_state(&g, "returning");
 		if (walk(&g, s->from, false)) {
 			say("%s is with %s again", s->keep.link.name, s->from);
-			set_state(&g, "returned");
+			end = "returned";
 		} else {
 			reboot_now(&g);
 		}
@@ -343,5 +345,8 @@ int guard_run(struct switching *s)
 	close_watchdog(&g);
 	unlink(g.socket);
 	close(g.listener);
+	/* Last: at this word the next guard may begin, with the same socket and watchdog. */
+	if (end)
+		set_state(&g, end);
 	return ret;
 }

@@ -44,12 +44,15 @@ int step_bind(const char *device, const char *driver)
 		}
 	}
 	ret = sysfs_write(device, "/sys/bus/vmbus/drivers/%s/bind", driver);
+	/* Who takes it away again at once has his reasons; the driver took it. */
+	if (!ret)
+		return 0;
 	/* Somebody else's probing may have been faster. */
 	sysfs_link(now, sizeof(now), VMBUS_DEVICES "/%s/driver", device);
 	if (!strcmp(now, driver))
 		return 0;
-	say("%s does not take %s: %s", driver, device, strerror(ret ? -ret : ENODEV));
-	return ret ? ret : -ENODEV;
+	say("%s does not take %s: %s", driver, device, strerror(-ret));
+	return ret;
 }
 
 static bool enter(int netns)

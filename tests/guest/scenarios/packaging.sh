@@ -41,7 +41,8 @@ mount --make-rshared / || fail "cannot share mounts"
 release=$(uname -r)
 before=$(cat "/usr/lib/modules/$release/modules."* | sha256sum)
 # systemd waits for udev to have seen the loop device.
-/usr/lib/systemd/systemd-udevd --daemon || fail "udev does not start"
+echo on >/proc/sys/kernel/printk_devkmsg
+SYSTEMD_LOG_TARGET=kmsg /usr/lib/systemd/systemd-udevd --daemon || fail "udev does not start"
 # This udev has no rules, so device-mapper makes its own nodes.
 DM_DISABLE_UDEV=1 SYSTEMD_LOG_LEVEL=debug timeout 60 systemd-sysext merge >/tmp/merge.log 2>&1 || {
 	tail -n 20 /tmp/merge.log
@@ -83,15 +84,25 @@ eventually 10 "an interface of hv_netvsc" driver_is hv_netvsc
 nic=$(ls "$vmbus_devices/$device/net")
 run ip link set "$nic" up
 run hvaccel switch "$nic" accel --confirm 0
-eventually 10 "an interface of hv_netvsc_accel" driver_is hv_netvsc_accel
 [ -s "$rule" ] || fail "the choice is not kept"
+eventually 10 "an interface of hv_netvsc_accel" driver_is hv_netvsc_accel
 echo "$device" >"$vmbus_devices/$device/driver/unbind"
 echo >"$vmbus_devices/$device/driver_override"
 echo "$device" >/sys/bus/vmbus/drivers/hv_netvsc/bind
 eventually 10 "hv_netvsc again" driver_is hv_netvsc
-run udevadm control --reload
+run udevadm control --reload --log-level=debug
 run udevadm trigger --action=add "$vmbus_devices/$device"
-eventually 20 "hv_netvsc_accel by udev's rule" driver_is hv_netvsc_accel
+turns=100
+until driver_is hv_netvsc_accel; do
+	turns=$((turns - 1))
+	[ "$turns" -gt 0 ] || {
+		dmesg | grep -i 'udev\|vmbus\|netvsc' | tail -n 60 | while read -r line; do note "$line"; done
+		fail "hv_netvsc_accel by udev's rule: did not happen," \
+			"driver $(basename "$(readlink "$vmbus_devices/$device/driver")")," \
+			"override $(cat "$vmbus_devices/$device/driver_override")"
+	}
+	sleep 0.2
+done
 result driver "$(basename "$(readlink "$vmbus_devices/$device/driver")")"
 
 # What a removal of the command does to its choice.
